@@ -1,0 +1,2 @@
+//! kustomize-controller
+fn main() {}

@@ -1,0 +1,2 @@
+//! source-controller
+fn main() {}

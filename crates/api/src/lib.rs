@@ -1,0 +1,1 @@
+//! CRD types of the four groups, conditions and reasons.

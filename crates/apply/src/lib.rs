@@ -1,0 +1,1 @@
+//! Server-side apply engine with an observed-state cache.

@@ -1,0 +1,1 @@
+//! Deterministic tar.gz writer, hardened reader, digests, store, file server, fetch.

@@ -1,0 +1,1 @@
+//! Incremental fetch into a bare object store and export of trees.

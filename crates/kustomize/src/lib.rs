@@ -1,0 +1,1 @@
+//! kustomize build as a pure library.

@@ -1,0 +1,1 @@
+//! Outbound HTTP and credentials from Secret data.

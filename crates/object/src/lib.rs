@@ -1,0 +1,1 @@
+//! Object identity, inventory ids, apply order, masking of secrets.

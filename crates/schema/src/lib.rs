@@ -1,0 +1,1 @@
+//! Built-in merge keys, list types and scopes as compact tables.

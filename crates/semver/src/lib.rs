@@ -1,0 +1,1 @@
+//! Version ranges in the Masterminds dialect.
