@@ -1,1 +1,19 @@
-//! YAML read and written as Go's YAML does.
+//! YAML read and written as Go's YAML does, for the Kustomize engine.
+//!
+//! A [`Value`] is a document as go-yaml's node tree holds it: scalars keep their source text, tag, style and position,
+//! because Kustomize's transformers work on that text; comments are dropped, aliases and merge keys are expanded.
+//!
+//! Pure: no IO, no clock. No input makes it panic; depth, size and alias expansion are limited.
+
+mod error;
+mod map;
+mod resolve;
+mod scalar;
+mod timestamp;
+mod value;
+
+pub use error::ScalarError;
+pub use map::{Entry, Map};
+pub use resolve::{Plain, Profile, resolve_plain};
+pub use scalar::{Resolved, Scalar, Style, Tag};
+pub use value::{Kind, Text, Value};
