@@ -1,0 +1,46 @@
+//! Free loopback ports.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, bail};
+
+/// Below Linux's ephemeral range, so that no outgoing connection takes a port between our check and its use.
+const RANGE: std::ops::Range<u32> = 20_000..32_000;
+
+/// `N` distinct loopback ports that nobody listens on now. The search starts at a different place in each process, so
+/// that planes started at the same moment rarely meet.
+pub(crate) fn free<const N: usize>() -> Result<[u16; N]> {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    let start = nanos.wrapping_add(std::process::id().wrapping_mul(7919));
+    let span = RANGE.end - RANGE.start;
+    let mut held = Vec::with_capacity(N);
+    for step in 0..span {
+        let candidate = RANGE.start + start.wrapping_add(step * 7) % span;
+        let Ok(port) = u16::try_from(candidate) else { continue };
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            held.push((port, listener));
+        }
+        if held.len() == N {
+            let mut ports = [0; N];
+            for (slot, (port, _)) in ports.iter_mut().zip(&held) {
+                *slot = *port;
+            }
+            return Ok(ports);
+        }
+    }
+    bail!("no {N} free loopback ports between {} and {}", RANGE.start, RANGE.end)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn ports_are_distinct_and_free() {
+        let mut ports = super::free::<8>().unwrap();
+        for port in ports {
+            std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+        }
+        ports.sort_unstable();
+        assert!(ports.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
