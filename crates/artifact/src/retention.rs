@@ -55,7 +55,8 @@ mod tests {
                 .map(|(name, age)| Candidate { name: (*name).into(), modified: at(1000 - age) })
                 .collect()
         };
-        let cases: &[(&[(&str, u64)], &[&str])] = &[
+        type Case = (&'static [(&'static str, u64)], &'static [&'static str]);
+        let cases: &[Case] = &[
             (&[("current", 500)], &[]),
             (&[("current", 0), ("a", 10)], &[]),
             (&[("current", 0), ("a", 10), ("b", 20)], &["b"]),

@@ -401,7 +401,7 @@ mod tests {
         left.sort();
         assert_eq!(left, ["a", "a.lock", "latest.tar.gz"]);
         assert!(store.resolve("gitrepository/ns/repo/latest.tar.gz").is_some());
-        assert_eq!(store.locations().unwrap(), [at.clone()]);
+        assert_eq!(store.locations().unwrap(), std::slice::from_ref(&at));
         store.remove_all(&at).unwrap();
         store.remove_all(&at).unwrap();
         assert!(store.locations().unwrap().is_empty());
