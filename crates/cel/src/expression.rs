@@ -1,0 +1,124 @@
+//! One parsed expression.
+
+use std::fmt;
+
+use kube_cel::KubeCelExt;
+use kube_cel::cel::{Context, Program, Value};
+
+use crate::{typing, value};
+
+/// Why an expression could not be used.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum Error {
+    /// The text is not an expression of the supported dialect.
+    #[error("failed to parse the CEL expression '{expression}': {issues}")]
+    Parse {
+        /// The text as the user wrote it.
+        expression: String,
+        /// What the parser or the type check found, with its position.
+        issues: String,
+    },
+    /// The expression cannot yield exactly a boolean.
+    #[error("CEL expression output type mismatch: expected bool, got {got}")]
+    OutputType {
+        /// The type that the expression has; `dyn` when only the data decides.
+        got: &'static str,
+    },
+    /// The data did not fit the expression, for example a missing field.
+    #[error("failed to evaluate the CEL expression '{expression}': {why}")]
+    Evaluate {
+        /// The text as the user wrote it.
+        expression: String,
+        /// What went wrong; names of fields, never values.
+        why: String,
+    },
+    /// The expression yielded something other than a boolean.
+    #[error("failed to evaluate CEL expression as boolean: '{0}'")]
+    NotBoolean(String),
+    /// A health check expression that is empty or does not parse: which one, and why.
+    #[error("{0}")]
+    HealthCheck(String),
+}
+
+/// A parsed expression, evaluated as often as needed.
+pub struct Expression {
+    text: String,
+    program: Program,
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.text).finish()
+    }
+}
+
+impl Expression {
+    /// Parses without a type check: any top-level field of the object is a variable, as `healthCheckExprs` need.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let failed = |issues: String| Error::Parse { expression: text.to_owned(), issues };
+        let program = Program::compile(text).map_err(|errors| failed(errors.to_string()))?;
+        if let Some(construct) = typing::unsupported(program.expression()) {
+            return Err(failed(format!(
+                "{construct} is not supported here, rewrite the expression without it"
+            )));
+        }
+        Ok(Self { text: text.to_owned(), program })
+    }
+
+    /// Parses and checks that only `variables` are used and that the result is exactly a boolean, as `readyExpr` needs.
+    /// A result that only the data decides (`dep.status.ready`) is refused: write `== true`.
+    pub fn compile_boolean(text: &str, variables: &[&str]) -> Result<Self, Error> {
+        let expression = Self::parse(text)?;
+        if let Some(name) = typing::undeclared(expression.program.expression(), variables) {
+            return Err(Error::Parse {
+                expression: text.to_owned(),
+                issues: format!(
+                    "undeclared reference to '{name}', the variables are {}",
+                    variables.join(", ")
+                ),
+            });
+        }
+        match typing::output(expression.program.expression()) {
+            "bool" => Ok(expression),
+            got => Err(Error::OutputType { got }),
+        }
+    }
+
+    /// Evaluates with the given variables; an error where a field is missing or the result is not a boolean.
+    pub fn evaluate<'v>(
+        &self,
+        variables: impl IntoIterator<Item = (&'v str, &'v serde_json::Value)>,
+    ) -> Result<bool, Error> {
+        let mut context = Context::default().with_all();
+        for (name, json) in variables {
+            context.add_variable_from_value(name, value::from_json(json));
+        }
+        match self.program.execute(&context) {
+            Ok(Value::Bool(result)) => Ok(result),
+            Ok(_) => Err(Error::NotBoolean(self.text.clone())),
+            Err(failure) => Err(Error::Evaluate { expression: self.text.clone(), why: reason(&failure) }),
+        }
+    }
+}
+
+/// The interpreter prints operands; an object may be a Secret, so only names and kinds of failure are kept.
+fn reason(failure: &kube_cel::cel::ExecutionError) -> String {
+    use kube_cel::cel::ExecutionError as E;
+    match failure {
+        E::NoSuchKey(key) => format!("no such key: {key}"),
+        E::UndeclaredReference(name) => format!("undeclared reference to '{name}'"),
+        E::NoSuchOverload | E::ValuesNotComparable(..) | E::UnsupportedBinaryOperator(..) => {
+            "no such overload".to_owned()
+        }
+        E::InvalidArgumentCount { expected, actual } => {
+            format!("invalid argument count: expected {expected}, got {actual}")
+        }
+        E::FunctionError { function, .. } => format!("function '{function}' failed"),
+        E::DivisionByZero(_) => "division by zero".to_owned(),
+        E::RemainderByZero(_) => "modulus by zero".to_owned(),
+        E::IndexOutOfBounds(_) => "index out of bounds".to_owned(),
+        E::Overflow(..) => "integer overflow".to_owned(),
+        E::NotSupportedAsMethod { method, .. } => format!("no such method '{method}' on this type"),
+        _ => "no such overload".to_owned(),
+    }
+}
