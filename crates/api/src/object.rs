@@ -61,4 +61,13 @@ macro_rules! reconciled {
     )*};
 }
 
-reconciled!(crate::source::GitRepository, crate::kustomize::Kustomization);
+reconciled!(
+    crate::source::GitRepository,
+    crate::source::OCIRepository,
+    crate::source::Bucket,
+    crate::source::HelmRepository,
+    crate::source::HelmChart,
+    crate::kustomize::Kustomization,
+    crate::helm::HelmRelease,
+    crate::notification::Receiver,
+);

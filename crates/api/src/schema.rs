@@ -17,6 +17,11 @@ pub(crate) fn string(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string"})
 }
 
+/// Schema of an integer whose width the API does not say.
+pub(crate) fn int(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer"})
+}
+
 /// `true` when a boolean has its default, so that it is left out of JSON.
 pub(crate) fn is_false(value: &bool) -> bool {
     !*value
