@@ -3,7 +3,8 @@
 use std::fmt;
 
 use kube_cel::KubeCelExt;
-use kube_cel::cel::{Context, Program, Value};
+use kube_cel::cel::parser::Parser;
+use kube_cel::cel::{Context, ExecutionError, IdedExpr, Value};
 
 use crate::{typing, value};
 
@@ -43,7 +44,7 @@ pub enum Error {
 /// A parsed expression, evaluated as often as needed.
 pub struct Expression {
     text: String,
-    program: Program,
+    tree: IdedExpr,
 }
 
 impl fmt::Debug for Expression {
@@ -56,20 +57,23 @@ impl Expression {
     /// Parses without a type check: any top-level field of the object is a variable, as `healthCheckExprs` need.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let failed = |issues: String| Error::Parse { expression: text.to_owned(), issues };
-        let program = Program::compile(text).map_err(|errors| failed(errors.to_string()))?;
-        if let Some(construct) = typing::unsupported(program.expression()) {
+        let tree = Parser::new()
+            .enable_optional_syntax(true)
+            .parse(text)
+            .map_err(|errors| failed(errors.to_string()))?;
+        if let Some(construct) = typing::unsupported(&tree) {
             return Err(failed(format!(
                 "{construct} is not supported here, rewrite the expression without it"
             )));
         }
-        Ok(Self { text: text.to_owned(), program })
+        Ok(Self { text: text.to_owned(), tree })
     }
 
     /// Parses and checks that only `variables` are used and that the result is exactly a boolean, as `readyExpr` needs.
     /// A result that only the data decides (`dep.status.ready`) is refused: write `== true`.
     pub fn compile_boolean(text: &str, variables: &[&str]) -> Result<Self, Error> {
         let expression = Self::parse(text)?;
-        if let Some(name) = typing::undeclared(expression.program.expression(), variables) {
+        if let Some(name) = typing::undeclared(&expression.tree, variables) {
             return Err(Error::Parse {
                 expression: text.to_owned(),
                 issues: format!(
@@ -78,7 +82,7 @@ impl Expression {
                 ),
             });
         }
-        match typing::output(expression.program.expression()) {
+        match typing::output(&expression.tree) {
             "bool" => Ok(expression),
             got => Err(Error::OutputType { got }),
         }
@@ -89,16 +93,28 @@ impl Expression {
         &self,
         variables: impl IntoIterator<Item = (&'v str, &'v serde_json::Value)>,
     ) -> Result<bool, Error> {
-        let mut context = Context::default().with_all();
-        for (name, json) in variables {
-            context.add_variable_from_value(name, value::from_json(json));
-        }
-        match self.program.execute(&context) {
+        let result = ROOT.with(|root| {
+            let mut context = root.new_inner_scope();
+            for (name, json) in variables.into_iter().filter(|(name, _)| typing::mentions(&self.tree, name)) {
+                context.add_variable_from_value(name, value::from_json(json));
+            }
+            context.resolve(&self.tree)
+        });
+        match result {
             Ok(Value::Bool(result)) => Ok(result),
             Ok(_) => Err(Error::NotBoolean(self.text.clone())),
             Err(failure) => Err(Error::Evaluate { expression: self.text.clone(), why: reason(&failure) }),
         }
     }
+}
+
+thread_local! {
+    /// The functions of the dialect, registered once a thread: that takes longer than most evaluations.
+    static ROOT: Context<'static> = {
+        let mut context = Context::default().with_all();
+        context.add_function("dyn", |value: Value| -> Result<Value, ExecutionError> { Ok(value) });
+        context
+    };
 }
 
 /// The interpreter prints operands; an object may be a Secret, so only names and kinds of failure are kept.

@@ -4,7 +4,7 @@ use kube_cel::cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 
 const COMPARISONS: [&str; 7] = ["_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in"];
 const LOGIC: [&str; 4] = ["_&&_", "_||_", "!_", "@not_strictly_false"];
-const PREDICATES: [&str; 9] = [
+const PREDICATES: [&str; 10] = [
     "startsWith",
     "endsWith",
     "contains",
@@ -14,6 +14,7 @@ const PREDICATES: [&str; 9] = [
     "sets.equivalent",
     "sets.intersects",
     "isSorted",
+    "hasValue",
 ];
 
 /// A construct of Flux's dialect that the interpreter lacks, if the expression uses one.
@@ -23,13 +24,22 @@ pub(crate) fn unsupported(expr: &IdedExpr) -> Option<&'static str> {
         if let Expr::Call(call) = &expr.expr {
             let receiver = call.target.as_deref().map(|target| &target.expr);
             found = found.or(match (call.func_name.as_str(), receiver) {
+                // The interpreter takes them, but a missing field reads wrongly.
                 ("_?._" | "_[?_]", _) => Some("optional selection"),
                 ("type", None) => Some("type()"),
-                ("dyn", None) => Some("dyn()"),
                 ("bind", Some(Expr::Ident(name))) if name == "cel" => Some("cel.bind"),
                 _ => None,
             });
         }
+    });
+    found
+}
+
+/// Whether the expression names this variable.
+pub(crate) fn mentions(expr: &IdedExpr, variable: &str) -> bool {
+    let mut found = false;
+    walk(expr, &mut Vec::new(), &mut |expr, _| {
+        found |= matches!(&expr.expr, Expr::Ident(name) if name == variable);
     });
     found
 }
@@ -95,7 +105,7 @@ fn walk<'e>(expr: &'e IdedExpr, bound: &mut Vec<&'e str>, visit: &mut dyn FnMut(
         Expr::Call(call) => {
             // `sets.contains(…)` reaches the tree as a call on the identifier `sets`: a library, not a variable.
             let library = matches!(call.target.as_deref().map(|t| &t.expr),
-                Some(Expr::Ident(name)) if matches!(name.as_str(), "sets" | "base64" | "math" | "strings"));
+                Some(Expr::Ident(name)) if matches!(name.as_str(), "sets" | "base64" | "math" | "strings" | "optional"));
             if let Some(target) = call.target.as_deref().filter(|_| !library) {
                 walk(target, bound, visit);
             }

@@ -27,6 +27,7 @@ fn ready_expressions_yield_booleans() {
         ("self.metadata.name.upperAscii() == 'APP'", true),
         ("sets.contains([1, 2], [2])", true),
         ("dep.metadata.generation == dep.status.observedGeneration", true),
+        ("dyn(self.spec.n) == 3", true),
     ];
     for (text, expected) in cases {
         assert_eq!(ready(text), Ok(expected), "{text}");
