@@ -20,5 +20,6 @@ mod watchdog;
 pub use go_build::require;
 pub use kubectl::Kubectl;
 pub use plane::{Audit, Lifetime, Options, Plane};
+pub use ports::free_port;
 pub use process::{Process, Signal, signal};
 pub use record::Record;
