@@ -1,10 +1,15 @@
 //! Developer commands of Millrace: `cargo xtask …`.
 
+mod cargo;
 mod cluster;
+mod layers;
+mod quality;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
+use quality::Mode;
 
 /// Developer commands of Millrace.
 #[derive(Parser)]
@@ -16,6 +21,57 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Shows Millrace at work: from a Git commit to healthy objects on a real cluster
+    #[command(
+        long_about = "Shows Millrace at work: starts a cluster, installs the CRDs, runs the controllers, serves a Git \
+        repository with a small shop, waits until it is healthy, makes a commit, breaks an object, and prints the \
+        times. Cleans up, and exits non-zero when anything did not converge. Needs Rust, Go and git.",
+        after_help = "Flags of the demo:\n  \
+        --use-current-context  use the cluster of the current kubeconfig context instead of starting one\n  \
+        --url URL              deploy this repository instead of the shop\n  \
+        --branch NAME          its branch (default: main)\n  \
+        --path PATH            the folder to deploy (default: ./)\n  \
+        --keep                 leave everything running and print how to reach it"
+    )]
+    Demo(Forwarded),
+    /// Runs everything that decides whether a commit may land
+    #[command(
+        long_about = "Builds the test cluster and the peer tools if they are missing, checks the layers, and runs all \
+        tests. Arguments are handed to `cargo test --workspace`. Needs Rust, Go and git."
+    )]
+    Test(Forwarded),
+    /// Formatting, lints, layers, CRDs, licences, unused dependencies
+    Check,
+    /// Checks the direction of dependencies: pure ← io ← kubernetes ← controllers ← e2e
+    CheckLayers,
+    /// Writes crds/ from the types of crates/api
+    Crds {
+        /// Only say whether they are up to date (exit code 1 when not)
+        #[arg(long)]
+        check: bool,
+    },
+    /// Runs a folder of conformance cases and prints `N equal, N different, N skipped` per feature
+    Conformance {
+        /// Folder of cases, such as ../shared/conformance/kustomize; then flags of the runner
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "DIR")]
+        arguments: Vec<String>,
+    },
+    /// Runs the property tests of parsers and readers with many cases
+    Fuzz {
+        /// Cases for each property
+        #[arg(long, default_value_t = 20_000)]
+        cases: u32,
+        /// Only this package; may be repeated
+        #[arg(long, short, value_name = "NAME")]
+        package: Vec<String>,
+    },
+    /// Measures the controllers, built for release, on a real cluster
+    #[command(after_help = "Benchmarks:\n  \
+        converge [-n 100] [--objects 5] [--workers 20] [--flux-bin DIR]\n      \
+        install, upgrade, forced no-op and idle of n Kustomizations on one repository: wall time, CPU seconds of each\n      \
+        controller and of the API server, API requests by verb, peak RSS. With --flux-bin, also of the\n      \
+        source-controller and kustomize-controller found in DIR, and the ratios.")]
+    Bench(Forwarded),
     /// A real Kubernetes control plane on loopback: etcd, API server, controller manager, scheduler and kwok
     #[command(subcommand)]
     Cluster(cluster::Cluster),
@@ -23,16 +79,72 @@ enum Command {
     Tools,
 }
 
+#[derive(clap::Args)]
+struct Forwarded {
+    /// Handed on
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Cluster(command) => cluster::run(&command),
-        Command::Tools => cluster::tools(),
-    };
-    match outcome {
+    match run(&Arguments::parse().command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(forwarded) => {
+            plane::require("git", "git (https://git-scm.com, or your system's package `git`)")?;
+            end_to_end(&["--bin", "demo"], &forwarded.arguments)
+        }
+        Command::Test(forwarded) => quality::test(&forwarded.arguments),
+        Command::Check => quality::check(),
+        Command::CheckLayers => layers::run(),
+        Command::Crds { check } => quality::crds(if *check { Mode::Check } else { Mode::Write }),
+        Command::Conformance { arguments } => conformance(arguments),
+        Command::Fuzz { cases, package } => quality::fuzz(*cases, package),
+        Command::Bench(forwarded) => end_to_end(&["--bin", "bench", "--release"], &forwarded.arguments),
+        Command::Cluster(command) => cluster::run(command),
+        Command::Tools => cluster::tools(),
+    }
+}
+
+/// Runs a program of the package e2e.
+fn end_to_end(which: &[&str], arguments: &[String]) -> Result<ExitCode> {
+    let fixed = ["run", "--package", "e2e"].into_iter().chain(which.iter().copied()).chain(["--"]);
+    cargo::run(fixed.map(String::from).chain(arguments.iter().cloned()))
+}
+
+/// The runner lives with the engine; the folder is taken relative to where the user stands.
+fn conformance(arguments: &[String]) -> Result<ExitCode> {
+    let fixed = ["run", "--quiet", "--package", "kustomize", "--example", "conformance", "--"];
+    let given = arguments.iter().map(|argument| match std::fs::canonicalize(argument) {
+        Ok(path) if !argument.starts_with('-') => path.to_string_lossy().into_owned(),
+        _ => argument.clone(),
+    });
+    cargo::run(fixed.map(String::from).into_iter().chain(given))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_the_demo_are_handed_on() {
+        let arguments = Arguments::parse_from(["xtask", "demo", "--keep", "--url", "x"]);
+        let Command::Demo(forwarded) = arguments.command else { panic!("not the demo") };
+        assert_eq!(forwarded.arguments, ["--keep", "--url", "x"]);
     }
 }
