@@ -62,3 +62,21 @@ pub enum ScalarError {
 fn at(line: u32) -> String {
     if line == 0 { String::new() } else { format!("line {line}: ") }
 }
+
+/// A text that is not YAML, or beyond the limits.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("yaml: {where_}{message}", where_ = at(*.line))]
+pub struct ReadError {
+    /// Line, counted from 1; 0 when the problem is the whole text.
+    pub line: u32,
+    /// Column in characters, counted from 1; 0 when unknown.
+    pub column: u32,
+    /// What is wrong, in go-yaml's words where it has them.
+    pub message: String,
+}
+
+impl ReadError {
+    pub(crate) fn at(line: u32, column: u32, message: impl Into<String>) -> ReadError {
+        ReadError { line, column, message: message.into() }
+    }
+}

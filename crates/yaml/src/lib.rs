@@ -5,15 +5,22 @@
 //!
 //! Pure: no IO, no clock. No input makes it panic; depth, size and alias expansion are limited.
 
+mod emit;
 mod error;
+mod json;
 mod map;
+mod number;
+mod read;
 mod resolve;
 mod scalar;
 mod timestamp;
 mod value;
 
-pub use error::ScalarError;
+pub use emit::{to_yaml, write_yaml};
+pub use error::{ReadError, ScalarError};
+pub use json::{to_go_json, write_go_json_string};
 pub use map::{Entry, Map};
+pub use read::{ReadLimits, read_all, read_documents, read_first};
 pub use resolve::{Plain, Profile, resolve_plain};
 pub use scalar::{Resolved, Scalar, Style, Tag};
 pub use value::{Kind, Text, Value};

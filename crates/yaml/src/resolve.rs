@@ -86,7 +86,21 @@ fn special_float(text: &str) -> Option<f64> {
 }
 
 fn dotted(text: &str) -> Plain {
-    special_float(text).or_else(|| decimal_float(text)).map_or(Plain::Str, Plain::Float)
+    if let Some(value) = special_float(text) {
+        return Plain::Float(value);
+    }
+    // Go parses this form without dropping underscores first, and accepts them between digits.
+    let between_digits =
+        |bytes: &[u8]| matches!(bytes, [x, b'_', y] if x.is_ascii_digit() && y.is_ascii_digit());
+    let underscores = text.bytes().filter(|b| *b == b'_').count();
+    let value = match underscores {
+        0 => decimal_float(text),
+        _ if text.as_bytes().windows(3).filter(|w| between_digits(w)).count() == underscores => {
+            decimal_float(&text.replace('_', ""))
+        }
+        _ => None,
+    };
+    value.map_or(Plain::Str, Plain::Float)
 }
 
 fn number(text: &str) -> Plain {

@@ -227,14 +227,10 @@ fn json(value: &Value, top: bool) -> Result<serde_json::Value, ScalarError> {
             Resolved::Bool(value) => Json::Bool(value),
             Resolved::Int(value) => Json::from(value),
             Resolved::UInt(value) => Json::from(value),
-            Resolved::Float(value) => float_json(value).ok_or(ScalarError::NotFinite {
-                line: scalar.line(),
-                value: match value {
-                    _ if value.is_nan() => "NaN",
-                    _ if value > 0.0 => "+Inf",
-                    _ => "-Inf",
-                },
-            })?,
+            Resolved::Float(value) => {
+                crate::number::check_finite(value, scalar.line())?;
+                float_json(value)
+            }
             Resolved::Str(text) => Json::String(text.into_owned()),
         },
         Value::Seq(items) => {
@@ -262,11 +258,11 @@ pub(crate) fn check_key(key: &Scalar, top: bool) -> Result<(), ScalarError> {
 }
 
 /// Go's JSON writes a whole float without a fraction, and reading that gives an integer.
-fn float_json(value: f64) -> Option<serde_json::Value> {
+fn float_json(value: f64) -> serde_json::Value {
     if value.fract() == 0.0 && value.abs() < 9.2e18 {
-        return Some(serde_json::Value::from(value as i64));
+        return serde_json::Value::from(value as i64);
     }
-    serde_json::Number::from_f64(value).map(serde_json::Value::Number)
+    serde_json::Value::from(value)
 }
 
 impl From<Scalar> for Value {

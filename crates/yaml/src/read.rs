@@ -1,0 +1,87 @@
+//! Reading, as go-yaml reads.
+
+mod build;
+mod decode;
+mod flow;
+mod plain;
+mod scan;
+mod token;
+
+use crate::error::ReadError;
+use crate::{Profile, Value};
+
+/// What a reader accepts.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadLimits {
+    /// Longest input, in bytes. Default: 64 MiB.
+    pub bytes: usize,
+    /// Deepest nesting of collections. Default: 256.
+    pub depth: usize,
+    /// How many nodes the aliases and merge keys of a document may add. Default: 1,000,000.
+    pub alias_nodes: usize,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        ReadLimits { bytes: 64 << 20, depth: 256, alias_nodes: 1_000_000 }
+    }
+}
+
+/// Reads a file of resources or patches as Kustomize does: it cuts the text at lines that begin with `---`, and takes
+/// one document of each piece. Empty documents are left out.
+///
+/// # Errors
+/// The first thing that is not YAML, or beyond the limits, with its place in the file.
+pub fn read_documents(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, ReadError> {
+    let text = decode::decode(bytes, limits)?;
+    let unix;
+    let text = if text.contains("\r\n") {
+        unix = text.replace("\r\n", "\n");
+        unix.as_str()
+    } else {
+        &*text
+    };
+    let mut documents = Vec::new();
+    let (mut line, mut start) = (0u32, 0usize);
+    for (at, _) in text.match_indices("\n---") {
+        if at < start {
+            continue;
+        }
+        let rest = text.get(at + 4..).unwrap_or_default();
+        let Some(end) = rest.find('\n') else { break };
+        let behind = rest.get(..end).unwrap_or_default().trim();
+        let piece = text.get(start..=at).unwrap_or_default();
+        let separator_line = line + lines(piece);
+        if !behind.is_empty() && !behind.starts_with('#') {
+            let message =
+                format!("invalid document separator: ---{}", rest.get(..end).unwrap_or_default().trim_end());
+            return Err(ReadError::at(separator_line + 1, 1, message));
+        }
+        documents.extend(build::first(piece, line, Profile::V3, limits)?);
+        start = at + 4 + end + 1;
+        line = separator_line + 1;
+    }
+    documents.extend(build::first(text.get(start..).unwrap_or_default(), line, Profile::V3, limits)?);
+    documents.retain(|document| !document.is_null());
+    Ok(documents)
+}
+
+/// Reads the first document; `None` when there is none.
+///
+/// # Errors
+/// The first thing that is not YAML, or beyond the limits, with its place in the text.
+pub fn read_first(bytes: &[u8], profile: Profile, limits: &ReadLimits) -> Result<Option<Value>, ReadError> {
+    build::first(&decode::decode(bytes, limits)?, 0, profile, limits)
+}
+
+/// Reads every document of a stream.
+///
+/// # Errors
+/// The first thing that is not YAML, or beyond the limits, with its place in the text.
+pub fn read_all(bytes: &[u8], profile: Profile, limits: &ReadLimits) -> Result<Vec<Value>, ReadError> {
+    build::all(&decode::decode(bytes, limits)?, profile, limits)
+}
+
+fn lines(text: &str) -> u32 {
+    u32::try_from(text.bytes().filter(|b| *b == b'\n').count()).unwrap_or(u32::MAX)
+}

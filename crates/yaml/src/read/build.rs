@@ -1,0 +1,494 @@
+//! Tokens to values: the grammar, anchors and aliases, merge keys, tags.
+
+use std::collections::HashMap;
+
+use super::ReadLimits;
+use super::scan::Scanner;
+use super::token::{Mark, Token, TokenKind};
+use crate::error::ReadError;
+use crate::{Entry, Map, Plain, Profile, Scalar, Style, Tag, Text, Value, resolve_plain};
+
+/// The first document of `text`, which stands `line` lines into its file.
+pub(super) fn first(
+    text: &str,
+    line: u32,
+    profile: Profile,
+    limits: &ReadLimits,
+) -> Result<Option<Value>, ReadError> {
+    Builder::new(text, line, profile, limits).document(true)
+}
+
+/// Every document of `text`.
+pub(super) fn all(text: &str, profile: Profile, limits: &ReadLimits) -> Result<Vec<Value>, ReadError> {
+    let mut builder = Builder::new(text, 0, profile, limits);
+    let mut documents = Vec::new();
+    while let Some(document) = builder.document(documents.is_empty())? {
+        documents.push(document);
+    }
+    Ok(documents)
+}
+
+/// Which collections may stand where a node is expected.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// In a flow collection: only flow collections.
+    Flow,
+    /// At the top or in a block sequence.
+    Block,
+    /// In a block mapping, where a sequence may stand at the mapping's own indentation.
+    BlockMapping,
+}
+
+/// Tag and anchor in front of a node.
+#[derive(Default)]
+struct Properties<'a> {
+    anchor: Option<&'a str>,
+    tag: Option<String>,
+    mark: Mark,
+}
+
+struct Builder<'a> {
+    scanner: Scanner<'a>,
+    profile: Profile,
+    /// Anchors by name; `None` while the anchored node is being read.
+    anchors: HashMap<&'a str, Option<Value>>,
+    /// Prefixes by handle, from `%TAG`.
+    tag_prefixes: Vec<(&'a str, String)>,
+    alias_nodes_left: usize,
+    alias_nodes: usize,
+}
+
+impl<'a> Builder<'a> {
+    fn new(text: &'a str, line: u32, profile: Profile, limits: &ReadLimits) -> Builder<'a> {
+        Builder {
+            scanner: Scanner::new(text, line, limits),
+            profile,
+            anchors: HashMap::new(),
+            tag_prefixes: Vec::new(),
+            alias_nodes_left: limits.alias_nodes,
+            alias_nodes: limits.alias_nodes,
+        }
+    }
+
+    fn skip(&mut self) -> Result<(), ReadError> {
+        self.scanner.next().map(drop)
+    }
+
+    fn at(&mut self, wanted: &TokenKind<'_>) -> Result<bool, ReadError> {
+        Ok(self.scanner.peek()?.kind == *wanted)
+    }
+
+    /// Takes the next token if it is `wanted`.
+    fn take(&mut self, wanted: &TokenKind<'_>) -> Result<bool, ReadError> {
+        let found = self.at(wanted)?;
+        if found {
+            self.skip()?;
+        }
+        Ok(found)
+    }
+
+    fn mark(&mut self) -> Result<Mark, ReadError> {
+        Ok(self.scanner.peek()?.mark)
+    }
+
+    /// The next document; only the `first` one of a stream may start without `---`.
+    fn document(&mut self, first: bool) -> Result<Option<Value>, ReadError> {
+        self.tag_prefixes.clear();
+        self.anchors.clear();
+        self.alias_nodes_left = self.alias_nodes;
+        while !first && self.take(&TokenKind::DocumentEnd)? {}
+        match self.scanner.peek()?.kind {
+            TokenKind::StreamEnd => return Ok(None),
+            TokenKind::VersionDirective { .. }
+            | TokenKind::TagDirective { .. }
+            | TokenKind::DocumentStart => {
+                self.directives()?;
+                if !self.take(&TokenKind::DocumentStart)? {
+                    return self.fail("did not find expected <document start>");
+                }
+            }
+            _ if first => {}
+            _ => return self.fail("did not find expected <document start>"),
+        }
+        let mark = self.mark()?;
+        let value = match self.scanner.peek()?.kind {
+            TokenKind::VersionDirective { .. }
+            | TokenKind::TagDirective { .. }
+            | TokenKind::DocumentStart
+            | TokenKind::DocumentEnd
+            | TokenKind::StreamEnd => empty(mark),
+            _ => self.node(Place::Block)?,
+        };
+        self.take(&TokenKind::DocumentEnd)?;
+        Ok(Some(value))
+    }
+
+    fn fail<T>(&mut self, message: impl Into<String>) -> Result<T, ReadError> {
+        let mark = self.mark()?;
+        Err(self.scanner.error(mark, message))
+    }
+
+    fn directives(&mut self) -> Result<(), ReadError> {
+        let mut version_seen = false;
+        loop {
+            let mark = self.mark()?;
+            match &self.scanner.peek()?.kind {
+                TokenKind::VersionDirective { major, minor } => {
+                    let known = (*major, *minor) == (1, 1) || (*major, *minor) == (1, 2);
+                    if std::mem::replace(&mut version_seen, true) {
+                        return Err(self.scanner.error(mark, "found duplicate %YAML directive"));
+                    }
+                    if !known {
+                        return Err(self.scanner.error(mark, "found incompatible YAML document"));
+                    }
+                    self.skip()?;
+                }
+                TokenKind::TagDirective { .. } => {
+                    if let TokenKind::TagDirective { handle, prefix } = self.scanner.next()?.kind {
+                        if self.tag_prefixes.iter().any(|(known, _)| *known == handle) {
+                            return Err(self.scanner.error(mark, "found duplicate %TAG directive"));
+                        }
+                        self.tag_prefixes.push((handle, prefix));
+                    }
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn node(&mut self, place: Place) -> Result<Value, ReadError> {
+        if let TokenKind::Alias(name) = self.scanner.peek()?.kind {
+            let mark = self.scanner.next()?.mark;
+            return self.alias(name, mark);
+        }
+        let properties = self.properties()?;
+        if let Some(name) = properties.anchor {
+            self.anchors.insert(name, None);
+        }
+        let value = self.content(place, &properties)?;
+        if let Some(name) = properties.anchor {
+            self.anchors.insert(name, Some(value.clone()));
+        }
+        Ok(value)
+    }
+
+    fn alias(&mut self, name: &'a str, mark: Mark) -> Result<Value, ReadError> {
+        let value = match self.anchors.get(name) {
+            None => return Err(self.scanner.error(mark, format!("unknown anchor '{name}' referenced"))),
+            Some(None) => {
+                return Err(self.scanner.error(mark, format!("anchor '{name}' value contains itself")));
+            }
+            Some(Some(value)) => value,
+        };
+        match self.alias_nodes_left.checked_sub(count(value)) {
+            Some(left) => self.alias_nodes_left = left,
+            None => return Err(self.scanner.error(mark, "document contains excessive aliasing")),
+        }
+        Ok(value.clone())
+    }
+
+    /// Anchor and tag, each at most once, in either order.
+    fn properties(&mut self) -> Result<Properties<'a>, ReadError> {
+        let mut properties = Properties { mark: self.mark()?, ..Properties::default() };
+        loop {
+            match &self.scanner.peek()?.kind {
+                TokenKind::Anchor(_) if properties.anchor.is_none() => {
+                    if let TokenKind::Anchor(name) = self.scanner.next()?.kind {
+                        properties.anchor = Some(name);
+                    }
+                }
+                TokenKind::Tag { .. } if properties.tag.is_none() => {
+                    let Token { kind, mark } = self.scanner.next()?;
+                    if let TokenKind::Tag { handle, suffix } = kind {
+                        properties.tag = Some(self.full_tag(handle, suffix, mark)?);
+                    }
+                }
+                _ => return Ok(properties),
+            }
+        }
+    }
+
+    fn full_tag(&self, handle: &str, suffix: String, mark: Mark) -> Result<String, ReadError> {
+        if handle.is_empty() {
+            return Ok(suffix);
+        }
+        match (self.tag_prefixes.iter().find(|(known, _)| *known == handle), handle) {
+            (Some((_, prefix)), _) => Ok(format!("{prefix}{suffix}")),
+            (None, "!") => Ok(format!("!{suffix}")),
+            (None, "!!") => Ok(format!("tag:yaml.org,2002:{suffix}")),
+            _ => Err(self.scanner.error(mark, "found undefined tag handle")),
+        }
+    }
+
+    fn content(&mut self, place: Place, properties: &Properties<'a>) -> Result<Value, ReadError> {
+        match &self.scanner.peek()?.kind {
+            TokenKind::Scalar { .. } => {
+                if let TokenKind::Scalar { text, style } = self.scanner.next()?.kind {
+                    return Ok(Value::Scalar(self.scalar(text.into(), style, properties)));
+                }
+            }
+            TokenKind::BlockEntry if place == Place::BlockMapping => return self.indentless_sequence(),
+            TokenKind::FlowSequenceStart => return self.flow_sequence(),
+            TokenKind::FlowMappingStart => return self.flow_mapping(),
+            TokenKind::BlockSequenceStart if place != Place::Flow => return self.block_sequence(),
+            TokenKind::BlockMappingStart if place != Place::Flow => return self.block_mapping(),
+            _ => {}
+        }
+        if properties.anchor.is_some() || properties.tag.is_some() {
+            return Ok(Value::Scalar(self.scalar(Text::new(), Style::Plain, properties)));
+        }
+        self.fail("did not find expected node content")
+    }
+
+    fn scalar(&self, text: Text, style: Style, properties: &Properties<'_>) -> Scalar {
+        let tag = match properties.tag.as_deref() {
+            None | Some("!") if style != Style::Plain => Tag::Str,
+            None | Some("!") => return self.plain(text, properties.mark),
+            Some(tag) => match tag.strip_prefix("tag:yaml.org,2002:").or(tag.strip_prefix("!!")) {
+                Some("str") => Tag::Str,
+                Some("int") => Tag::Int,
+                Some("float") => Tag::Float,
+                Some("bool") => Tag::Bool,
+                Some("null") => Tag::Null,
+                Some("timestamp") => Tag::Timestamp,
+                Some("binary") => Tag::Binary,
+                Some("merge") => Tag::Merge,
+                _ => Tag::Custom,
+            },
+        };
+        place(Scalar::new(text, tag).with_style(style), properties.mark)
+    }
+
+    fn plain(&self, text: Text, mark: Mark) -> Scalar {
+        let meaning = resolve_plain(&text, self.profile);
+        let scalar = match (self.profile, meaning) {
+            // The rest of the program knows only the words of v3, and v2 gives dates as the text they are written in.
+            (Profile::V2, Plain::Bool(value)) => Scalar::new(if value { "true" } else { "false" }, Tag::Bool),
+            (Profile::V2, Plain::Timestamp(_)) => Scalar::new(text, Tag::Str),
+            (_, meaning) => Scalar::new(text, meaning.tag()),
+        };
+        place(scalar, mark)
+    }
+
+    fn block_sequence(&mut self) -> Result<Value, ReadError> {
+        self.skip()?;
+        let mut items = Vec::new();
+        loop {
+            if self.take(&TokenKind::BlockEnd)? {
+                return Ok(Value::Seq(items));
+            }
+            let mark = self.mark()?;
+            if !self.take(&TokenKind::BlockEntry)? {
+                return self.fail("did not find expected '-' indicator");
+            }
+            items.push(match self.scanner.peek()?.kind {
+                TokenKind::BlockEntry | TokenKind::BlockEnd => empty(mark),
+                _ => self.node(Place::Block)?,
+            });
+        }
+    }
+
+    fn indentless_sequence(&mut self) -> Result<Value, ReadError> {
+        let mut items = Vec::new();
+        loop {
+            let mark = self.mark()?;
+            if !self.take(&TokenKind::BlockEntry)? {
+                return Ok(Value::Seq(items));
+            }
+            items.push(match self.scanner.peek()?.kind {
+                TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                    empty(mark)
+                }
+                _ => self.node(Place::Block)?,
+            });
+        }
+    }
+
+    fn block_mapping(&mut self) -> Result<Value, ReadError> {
+        self.skip()?;
+        let mut mapping = Mapping::default();
+        loop {
+            if self.take(&TokenKind::BlockEnd)? {
+                return self.finish(mapping);
+            }
+            let mark = self.mark()?;
+            // A value without a key has an empty one.
+            let key = if self.take(&TokenKind::Key)? {
+                self.block_mapping_part(mark)?
+            } else if self.at(&TokenKind::Value)? {
+                empty(mark)
+            } else {
+                return self.fail("did not find expected key");
+            };
+            let value =
+                if self.take(&TokenKind::Value)? { self.block_mapping_part(mark)? } else { empty(mark) };
+            self.add(&mut mapping, key, value, mark)?;
+        }
+    }
+
+    fn block_mapping_part(&mut self, mark: Mark) -> Result<Value, ReadError> {
+        match self.scanner.peek()?.kind {
+            TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => Ok(empty(mark)),
+            _ => self.node(Place::BlockMapping),
+        }
+    }
+
+    fn flow_sequence(&mut self) -> Result<Value, ReadError> {
+        self.skip()?;
+        let mut items = Vec::new();
+        loop {
+            if self.take(&TokenKind::FlowSequenceEnd)? {
+                return Ok(Value::Seq(items));
+            }
+            if !items.is_empty() {
+                if !self.take(&TokenKind::FlowEntry)? {
+                    return self.fail("did not find expected ',' or ']'");
+                }
+                if self.take(&TokenKind::FlowSequenceEnd)? {
+                    return Ok(Value::Seq(items));
+                }
+            }
+            let mark = self.mark()?;
+            if !self.take(&TokenKind::Key)? {
+                items.push(self.node(Place::Flow)?);
+                continue;
+            }
+            // `[a: b]` is a sequence of one mapping.
+            let ends = [TokenKind::FlowEntry, TokenKind::FlowSequenceEnd];
+            let mut mapping = Mapping::default();
+            let key =
+                self.flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowSequenceEnd], mark)?;
+            let value =
+                if self.take(&TokenKind::Value)? { self.flow_part(&ends, mark)? } else { empty(mark) };
+            self.add(&mut mapping, key, value, mark)?;
+            items.push(self.finish(mapping)?);
+        }
+    }
+
+    fn flow_mapping(&mut self) -> Result<Value, ReadError> {
+        self.skip()?;
+        let ends = [TokenKind::FlowEntry, TokenKind::FlowMappingEnd];
+        let mut mapping = Mapping::default();
+        let mut first = true;
+        loop {
+            if self.take(&TokenKind::FlowMappingEnd)? {
+                return self.finish(mapping);
+            }
+            if !std::mem::take(&mut first) {
+                if !self.take(&TokenKind::FlowEntry)? {
+                    return self.fail("did not find expected ',' or '}'");
+                }
+                if self.take(&TokenKind::FlowMappingEnd)? {
+                    return self.finish(mapping);
+                }
+            }
+            let mark = self.mark()?;
+            let (key, value);
+            if self.take(&TokenKind::Key)? {
+                key = self
+                    .flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowMappingEnd], mark)?;
+                value =
+                    if self.take(&TokenKind::Value)? { self.flow_part(&ends, mark)? } else { empty(mark) };
+            } else {
+                (key, value) = (self.node(Place::Flow)?, empty(mark));
+            }
+            self.add(&mut mapping, key, value, mark)?;
+        }
+    }
+
+    fn flow_part(&mut self, ends: &[TokenKind<'_>], mark: Mark) -> Result<Value, ReadError> {
+        let next = &self.scanner.peek()?.kind;
+        if ends.iter().any(|end| end == next) { Ok(empty(mark)) } else { self.node(Place::Flow) }
+    }
+
+    fn add(&self, mapping: &mut Mapping, key: Value, value: Value, mark: Mark) -> Result<(), ReadError> {
+        let Value::Scalar(key) = key else {
+            return Err(self.scanner.error(mark, "invalid map key: a mapping or sequence cannot be a key"));
+        };
+        if key.tag() == Tag::Merge {
+            if mapping.merge.replace((value, mark)).is_some() {
+                return Err(self.scanner.error(mark, "duplicate merge key"));
+            }
+            return Ok(());
+        }
+        let key = match self.profile {
+            Profile::V3 => key,
+            Profile::V2 => self.string_key(key, mark)?,
+        };
+        if let Some(entry) = mapping.map.entry(key.text()) {
+            let message =
+                format!("mapping key {:?} already defined at line {}", key.text(), entry.key.line());
+            return Err(self.scanner.error(mark, message));
+        }
+        mapping.map.push(Entry { key, value });
+        Ok(())
+    }
+
+    /// The key as sigs.k8s.io/yaml turns it into JSON.
+    fn string_key(&self, key: Scalar, mark: Mark) -> Result<Scalar, ReadError> {
+        use crate::Resolved;
+        let text = match key.resolve() {
+            Ok(Resolved::Str(_)) => return Ok(key),
+            Ok(Resolved::Int(value)) => value.to_string(),
+            Ok(Resolved::Bool(value)) => value.to_string(),
+            Ok(Resolved::Float(value)) => crate::number::yaml_float(value),
+            Ok(Resolved::Null | Resolved::UInt(_)) => {
+                return Err(self.scanner.error(mark, "unsupported map key: it must be a string"));
+            }
+            Err(error) => return Err(self.scanner.error(mark, error.to_string())),
+        };
+        Ok(place(Scalar::str(text), mark))
+    }
+
+    /// Adds what `<<` names: earlier mappings of a list win over later ones, own keys over all.
+    fn finish(&self, mapping: Mapping) -> Result<Value, ReadError> {
+        let Mapping { mut map, merge } = mapping;
+        let Some((value, mark)) = merge else { return Ok(Value::Map(map)) };
+        let sources = match value {
+            Value::Map(source) => vec![source],
+            Value::Seq(items) => items
+                .into_iter()
+                .map(|item| match item {
+                    Value::Map(source) => Ok(source),
+                    Value::Seq(_) => {
+                        Err(self.scanner.error(mark, "invalid map merge: received a nested sequence"))
+                    }
+                    Value::Scalar(_) => Err(self.scanner.error(mark, MERGE_WANTS_MAP)),
+                })
+                .collect::<Result<Vec<_>, _>>()?,
+            Value::Scalar(_) => return Err(self.scanner.error(mark, MERGE_WANTS_MAP)),
+        };
+        for entry in sources.into_iter().flatten() {
+            if !map.contains_key(entry.key.text()) {
+                map.push(entry);
+            }
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+const MERGE_WANTS_MAP: &str = "map merge requires map or sequence of maps as the value";
+
+/// A mapping while it is read.
+#[derive(Default)]
+struct Mapping {
+    map: Map,
+    merge: Option<(Value, Mark)>,
+}
+
+fn place(scalar: Scalar, mark: Mark) -> Scalar {
+    let column = u16::try_from(mark.column.saturating_add(1)).unwrap_or(u16::MAX);
+    scalar.at(mark.line.saturating_add(1), column)
+}
+
+fn empty(mark: Mark) -> Value {
+    Value::Scalar(place(Scalar::new("", Tag::Null), mark))
+}
+
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Scalar(_) => 1,
+        Value::Seq(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Map(map) => 1 + map.values().map(|value| 1 + count(value)).sum::<usize>(),
+    }
+}

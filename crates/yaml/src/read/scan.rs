@@ -1,0 +1,635 @@
+//! Text to tokens: indentation, indicators, simple keys, directives, anchors and tags.
+
+use std::collections::VecDeque;
+
+use super::ReadLimits;
+use super::token::{Mark, Token, TokenKind};
+use crate::Style;
+use crate::error::ReadError;
+
+/// A key without `?` ends at most this many bytes behind its start.
+const SIMPLE_KEY_REACH: usize = 1024;
+
+/// Something that is a key if a `:` follows.
+#[derive(Debug, Clone, Copy)]
+struct SimpleKey {
+    /// It must be one: it stands where only a key can stand.
+    required: bool,
+    /// Number of its token, counted from the start of the text.
+    token: usize,
+    position: usize,
+    mark: Mark,
+}
+
+pub(super) struct Scanner<'a> {
+    pub(super) text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) position: usize,
+    pub(super) line: u32,
+    /// The column is `position - line_start`: the start of the line, moved by what wide characters take beyond a byte.
+    pub(super) line_start: usize,
+    /// Column of the innermost block collection; -1 outside of all.
+    pub(super) indent: i64,
+    indents: Vec<i64>,
+    pub(super) flow_level: usize,
+    pub(super) simple_key_allowed: bool,
+    /// The possible key of each flow level, the block level first.
+    simple_keys: Vec<Option<SimpleKey>>,
+    tokens: VecDeque<Token<'a>>,
+    /// How many tokens were taken.
+    taken: usize,
+    ended: bool,
+    depth_limit: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// A scanner of `text`, whose first line has `line` lines of the file before it.
+    pub(super) fn new(text: &'a str, line: u32, limits: &ReadLimits) -> Scanner<'a> {
+        Scanner {
+            text,
+            bytes: text.as_bytes(),
+            position: 0,
+            line,
+            line_start: 0,
+            indent: -1,
+            indents: Vec::new(),
+            flow_level: 0,
+            simple_key_allowed: true,
+            simple_keys: vec![None],
+            tokens: VecDeque::new(),
+            taken: 0,
+            ended: false,
+            depth_limit: limits.depth,
+        }
+    }
+
+    /// The next token, which stays where it is.
+    pub(super) fn peek(&mut self) -> Result<&Token<'a>, ReadError> {
+        while !self.ended && (self.tokens.is_empty() || self.head_may_be_key()?) {
+            self.fetch()?;
+        }
+        // After the end there is nothing but the end.
+        if self.tokens.is_empty() {
+            self.push(TokenKind::StreamEnd, self.mark());
+        }
+        self.tokens.front().ok_or_else(|| self.error(self.mark(), "unexpected end of the text"))
+    }
+
+    /// Takes the next token.
+    pub(super) fn next(&mut self) -> Result<Token<'a>, ReadError> {
+        self.peek()?;
+        self.taken += 1;
+        self.tokens.pop_front().ok_or_else(|| self.error(self.mark(), "unexpected end of the text"))
+    }
+
+    fn head_may_be_key(&mut self) -> Result<bool, ReadError> {
+        for level in 0..self.simple_keys.len() {
+            if self.simple_keys.get(level).is_some_and(|key| key.is_some_and(|key| key.token == self.taken)) {
+                return self.key_still_possible(level);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn byte(&self, ahead: usize) -> u8 {
+        self.bytes.get(self.position + ahead).copied().unwrap_or(0)
+    }
+
+    pub(super) fn column(&self) -> usize {
+        self.position - self.line_start
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { line: self.line, column: u32::try_from(self.column()).unwrap_or(u32::MAX) }
+    }
+
+    pub(super) fn error(&self, mark: Mark, message: impl Into<String>) -> ReadError {
+        ReadError::at(mark.line + 1, mark.column.saturating_add(1), message)
+    }
+
+    /// Moves over one character that is no line break.
+    pub(super) fn skip(&mut self) {
+        let length = match self.byte(0) {
+            0..=0x7f => 1,
+            0x80..=0xdf => 2,
+            0xe0..=0xef => 3,
+            _ => 4,
+        };
+        self.position += length;
+        self.line_start += length - 1;
+    }
+
+    /// Length of the line break here, 0 if there is none.
+    pub(super) fn break_length(&self) -> usize {
+        match (self.byte(0), self.byte(1), self.byte(2)) {
+            (b'\r', b'\n', _) | (0xc2, 0x85, _) => 2,
+            (b'\r' | b'\n', ..) => 1,
+            (0xe2, 0x80, 0xa8 | 0xa9) => 3,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn skip_line(&mut self, length: usize) {
+        self.position += length;
+        self.line += 1;
+        self.line_start = self.position;
+    }
+
+    /// Moves over a line break and appends what it means.
+    pub(super) fn read_line(&mut self, length: usize, out: &mut String) {
+        match self.text.get(self.position..self.position + length) {
+            Some(separator) if length == 3 => out.push_str(separator),
+            _ => out.push('\n'),
+        }
+        self.skip_line(length);
+    }
+
+    fn is_break(byte: u8, next: u8, third: u8) -> bool {
+        matches!((byte, next, third), (b'\r' | b'\n', ..) | (0xc2, 0x85, _) | (0xe2, 0x80, 0xa8 | 0xa9))
+    }
+
+    /// True for a space, a tab, a line break or the end, `ahead` bytes from here.
+    pub(super) fn blank_or_end(&self, ahead: usize) -> bool {
+        matches!(self.byte(ahead), b' ' | b'\t' | 0)
+            || Self::is_break(self.byte(ahead), self.byte(ahead + 1), self.byte(ahead + 2))
+    }
+
+    /// True at the start of a line with `---` or `...`.
+    pub(super) fn document_indicator(&self) -> bool {
+        self.column() == 0
+            && matches!((self.byte(0), self.byte(1), self.byte(2)), (b'-', b'-', b'-') | (b'.', b'.', b'.'))
+            && self.blank_or_end(3)
+    }
+
+    fn push(&mut self, kind: TokenKind<'a>, mark: Mark) {
+        self.tokens.push_back(Token { kind, mark });
+    }
+
+    fn push_indicator(&mut self, kind: TokenKind<'a>) {
+        let mark = self.mark();
+        self.skip();
+        self.push(kind, mark);
+    }
+
+    fn fetch(&mut self) -> Result<(), ReadError> {
+        self.skip_to_token();
+        let column = i64::try_from(self.column()).unwrap_or(i64::MAX);
+        self.unroll(column);
+        let mark = self.mark();
+        if self.position >= self.bytes.len() {
+            return self.fetch_end();
+        }
+        if column == 0 && self.byte(0) == b'%' {
+            return self.fetch_directive();
+        }
+        if self.document_indicator() {
+            return self.fetch_document_indicator();
+        }
+        let flow = self.flow_level > 0;
+        match self.byte(0) {
+            b'[' => self.fetch_flow_start(TokenKind::FlowSequenceStart),
+            b'{' => self.fetch_flow_start(TokenKind::FlowMappingStart),
+            b']' => self.fetch_flow_end(TokenKind::FlowSequenceEnd),
+            b'}' => self.fetch_flow_end(TokenKind::FlowMappingEnd),
+            b',' => {
+                self.drop_key()?;
+                self.simple_key_allowed = true;
+                self.push_indicator(TokenKind::FlowEntry);
+                Ok(())
+            }
+            b'-' if self.blank_or_end(1) => self.fetch_block_entry(),
+            b'?' if flow || self.blank_or_end(1) => self.fetch_key(),
+            b':' if flow || self.blank_or_end(1) => self.fetch_value(),
+            indicator @ (b'*' | b'&') => {
+                self.save_key()?;
+                self.simple_key_allowed = false;
+                let name = self.scan_anchor(indicator == b'*')?;
+                let kind = if indicator == b'*' { TokenKind::Alias(name) } else { TokenKind::Anchor(name) };
+                self.push(kind, mark);
+                Ok(())
+            }
+            b'!' => {
+                self.save_key()?;
+                self.simple_key_allowed = false;
+                let tag = self.scan_tag()?;
+                self.push(tag, mark);
+                Ok(())
+            }
+            indicator @ (b'|' | b'>') if !flow => {
+                self.drop_key()?;
+                self.simple_key_allowed = true;
+                let style = if indicator == b'|' { Style::Literal } else { Style::Folded };
+                let text = self.scan_block_scalar(style)?;
+                self.push(TokenKind::Scalar { text: text.into(), style }, mark);
+                Ok(())
+            }
+            quote @ (b'\'' | b'"') => {
+                self.save_key()?;
+                self.simple_key_allowed = false;
+                let text = self.scan_quoted(quote)?;
+                let style = if quote == b'"' { Style::DoubleQuoted } else { Style::SingleQuoted };
+                self.push(TokenKind::Scalar { text, style }, mark);
+                Ok(())
+            }
+            first if self.starts_plain(first) => {
+                self.save_key()?;
+                self.simple_key_allowed = false;
+                let text = self.scan_plain()?;
+                self.push(TokenKind::Scalar { text, style: Style::Plain }, mark);
+                Ok(())
+            }
+            _ => Err(self.error(mark, "found character that cannot start any token")),
+        }
+    }
+
+    fn starts_plain(&self, first: u8) -> bool {
+        match first {
+            b'-' => !matches!(self.byte(1), b' ' | b'\t'),
+            b'?' | b':' => self.flow_level == 0 && !self.blank_or_end(1),
+            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"'
+            | b'%' | b'@' | b'`' => false,
+            _ => !self.blank_or_end(0),
+        }
+    }
+
+    /// Moves over blanks, comments and line breaks.
+    fn skip_to_token(&mut self) {
+        loop {
+            if self.column() == 0 && (self.byte(0), self.byte(1), self.byte(2)) == (0xef, 0xbb, 0xbf) {
+                self.skip();
+            }
+            let tabs = self.flow_level > 0 || !self.simple_key_allowed;
+            while self.byte(0) == b' ' || (tabs && self.byte(0) == b'\t') {
+                self.position += 1;
+            }
+            if self.byte(0) == b'#' {
+                self.skip_comment();
+            }
+            match self.break_length() {
+                0 => return,
+                length => self.skip_line(length),
+            }
+            if self.flow_level == 0 {
+                self.simple_key_allowed = true;
+            }
+        }
+    }
+
+    pub(super) fn skip_comment(&mut self) {
+        while self.position < self.bytes.len() && self.break_length() == 0 {
+            self.skip();
+        }
+    }
+
+    fn key_still_possible(&mut self, level: usize) -> Result<bool, ReadError> {
+        let Some(slot) = self.simple_keys.get_mut(level) else { return Ok(false) };
+        let Some(key) = *slot else { return Ok(false) };
+        if key.mark.line == self.line && key.position + SIMPLE_KEY_REACH >= self.position {
+            return Ok(true);
+        }
+        *slot = None;
+        if key.required {
+            return Err(self.error(key.mark, "could not find expected ':'"));
+        }
+        Ok(false)
+    }
+
+    fn save_key(&mut self) -> Result<(), ReadError> {
+        if !self.simple_key_allowed {
+            return Ok(());
+        }
+        let column = i64::try_from(self.column()).unwrap_or(i64::MAX);
+        let key = SimpleKey {
+            required: self.flow_level == 0 && self.indent == column,
+            token: self.taken + self.tokens.len(),
+            position: self.position,
+            mark: self.mark(),
+        };
+        self.drop_key()?;
+        if let Some(slot) = self.simple_keys.last_mut() {
+            *slot = Some(key);
+        }
+        Ok(())
+    }
+
+    fn drop_key(&mut self) -> Result<(), ReadError> {
+        match self.simple_keys.last_mut().and_then(Option::take) {
+            Some(key) if key.required => Err(self.error(key.mark, "could not find expected ':'")),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_depth(&self) -> Result<(), ReadError> {
+        if self.indents.len() + self.flow_level > self.depth_limit {
+            return Err(self.error(self.mark(), format!("exceeded max depth of {}", self.depth_limit)));
+        }
+        Ok(())
+    }
+
+    /// Opens a block collection at `column` unless one is open there; its token goes before token number `before`.
+    fn roll(&mut self, mark: Mark, before: Option<usize>, kind: TokenKind<'a>) -> Result<(), ReadError> {
+        let column = i64::from(mark.column);
+        if self.flow_level > 0 || self.indent >= column {
+            return Ok(());
+        }
+        self.indents.push(self.indent);
+        self.indent = column;
+        self.check_depth()?;
+        match before {
+            None => self.push(kind, mark),
+            Some(number) => self.tokens.insert(number.saturating_sub(self.taken), Token { kind, mark }),
+        }
+        Ok(())
+    }
+
+    /// Closes the block collections that are indented deeper than `column`.
+    fn unroll(&mut self, column: i64) {
+        if self.flow_level > 0 {
+            return;
+        }
+        while self.indent > column {
+            self.push(TokenKind::BlockEnd, self.mark());
+            self.indent = self.indents.pop().unwrap_or(-1);
+        }
+    }
+
+    fn fetch_end(&mut self) -> Result<(), ReadError> {
+        self.unroll(-1);
+        self.drop_key()?;
+        self.simple_key_allowed = false;
+        self.push(TokenKind::StreamEnd, self.mark());
+        self.ended = true;
+        Ok(())
+    }
+
+    fn fetch_document_indicator(&mut self) -> Result<(), ReadError> {
+        self.unroll(-1);
+        self.drop_key()?;
+        self.simple_key_allowed = false;
+        let mark = self.mark();
+        let kind = if self.byte(0) == b'-' { TokenKind::DocumentStart } else { TokenKind::DocumentEnd };
+        self.position += 3;
+        self.push(kind, mark);
+        Ok(())
+    }
+
+    fn fetch_flow_start(&mut self, kind: TokenKind<'a>) -> Result<(), ReadError> {
+        self.save_key()?;
+        self.simple_keys.push(None);
+        self.flow_level += 1;
+        self.check_depth()?;
+        self.simple_key_allowed = true;
+        self.push_indicator(kind);
+        Ok(())
+    }
+
+    fn fetch_flow_end(&mut self, kind: TokenKind<'a>) -> Result<(), ReadError> {
+        self.drop_key()?;
+        if self.flow_level > 0 {
+            self.flow_level -= 1;
+            self.simple_keys.pop();
+        }
+        self.simple_key_allowed = false;
+        self.push_indicator(kind);
+        Ok(())
+    }
+
+    fn fetch_block_entry(&mut self) -> Result<(), ReadError> {
+        let mark = self.mark();
+        if self.flow_level == 0 {
+            if !self.simple_key_allowed {
+                return Err(self.error(mark, "block sequence entries are not allowed in this context"));
+            }
+            self.roll(mark, None, TokenKind::BlockSequenceStart)?;
+        }
+        self.drop_key()?;
+        self.simple_key_allowed = true;
+        self.push_indicator(TokenKind::BlockEntry);
+        Ok(())
+    }
+
+    fn fetch_key(&mut self) -> Result<(), ReadError> {
+        let mark = self.mark();
+        if self.flow_level == 0 {
+            if !self.simple_key_allowed {
+                return Err(self.error(mark, "mapping keys are not allowed in this context"));
+            }
+            self.roll(mark, None, TokenKind::BlockMappingStart)?;
+        }
+        self.drop_key()?;
+        self.simple_key_allowed = self.flow_level == 0;
+        self.push_indicator(TokenKind::Key);
+        Ok(())
+    }
+
+    fn fetch_value(&mut self) -> Result<(), ReadError> {
+        let mark = self.mark();
+        let level = self.simple_keys.len() - 1;
+        if self.key_still_possible(level)? {
+            if let Some(key) = self.simple_keys.last_mut().and_then(Option::take) {
+                let place = key.token.saturating_sub(self.taken);
+                self.tokens.insert(place, Token { kind: TokenKind::Key, mark: key.mark });
+                self.roll(key.mark, Some(key.token), TokenKind::BlockMappingStart)?;
+            }
+            self.simple_key_allowed = false;
+        } else {
+            if self.flow_level == 0 {
+                if !self.simple_key_allowed {
+                    return Err(self.error(mark, "mapping values are not allowed in this context"));
+                }
+                self.roll(mark, None, TokenKind::BlockMappingStart)?;
+            }
+            self.simple_key_allowed = self.flow_level == 0;
+        }
+        self.push_indicator(TokenKind::Value);
+        Ok(())
+    }
+
+    /// Moves over letters, digits, `_` and `-`, and returns them.
+    fn scan_word(&mut self) -> &'a str {
+        let start = self.position;
+        while matches!(self.byte(0), b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'-') {
+            self.position += 1;
+        }
+        self.text.get(start..self.position).unwrap_or_default()
+    }
+
+    fn skip_blanks(&mut self) {
+        while matches!(self.byte(0), b' ' | b'\t') {
+            self.position += 1;
+        }
+    }
+
+    fn scan_anchor(&mut self, alias: bool) -> Result<&'a str, ReadError> {
+        let mark = self.mark();
+        self.skip();
+        let name = self.scan_word();
+        let ends = self.blank_or_end(0)
+            || matches!(self.byte(0), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
+        if name.is_empty() || !ends {
+            let what = if alias { "an alias" } else { "an anchor" };
+            let message =
+                format!("did not find expected alphabetic or numeric character while scanning {what}");
+            return Err(self.error(mark, message));
+        }
+        Ok(name)
+    }
+
+    fn scan_tag(&mut self) -> Result<TokenKind<'a>, ReadError> {
+        let mark = self.mark();
+        let (handle, suffix);
+        if self.byte(1) == b'<' {
+            self.position += 2;
+            (handle, suffix) = ("", self.scan_uri("", mark)?);
+            if self.byte(0) != b'>' {
+                return Err(self.error(mark, "did not find the expected '>' while scanning a tag"));
+            }
+            self.position += 1;
+        } else {
+            let found = self.scan_tag_handle(mark)?;
+            if found.len() > 1 && found.ends_with('!') {
+                (handle, suffix) = (found, self.scan_uri("", mark)?);
+            } else {
+                let rest = self.scan_uri(found, mark)?;
+                // A lone `!` has no handle.
+                (handle, suffix) = if rest.is_empty() { ("", "!".to_owned()) } else { ("!", rest) };
+            }
+        }
+        if !self.blank_or_end(0) {
+            return Err(
+                self.error(mark, "did not find expected whitespace or line break while scanning a tag")
+            );
+        }
+        Ok(TokenKind::Tag { handle, suffix })
+    }
+
+    /// `!`, `!word` or `!word!`.
+    fn scan_tag_handle(&mut self, mark: Mark) -> Result<&'a str, ReadError> {
+        if self.byte(0) != b'!' {
+            return Err(self.error(mark, "did not find expected '!'"));
+        }
+        let start = self.position;
+        self.position += 1;
+        self.scan_word();
+        if self.byte(0) == b'!' {
+            self.position += 1;
+        }
+        Ok(self.text.get(start..self.position).unwrap_or_default())
+    }
+
+    /// A URI, after the part of it that was taken for a handle.
+    fn scan_uri(&mut self, head: &str, mark: Mark) -> Result<String, ReadError> {
+        let mut uri = head.get(1..).unwrap_or_default().as_bytes().to_vec();
+        let mut found = !head.is_empty();
+        loop {
+            match self.byte(0) {
+                b'%' => {
+                    let digits = self.text.get(self.position + 1..self.position + 3).unwrap_or_default();
+                    let Ok(octet) = u8::from_str_radix(digits, 16) else {
+                        return Err(self.error(mark, "did not find URI escaped octet while parsing a tag"));
+                    };
+                    uri.push(octet);
+                    self.position += 3;
+                }
+                byte @ (b'0'..=b'9'
+                | b'A'..=b'Z'
+                | b'a'..=b'z'
+                | b'_'
+                | b'-'
+                | b';'
+                | b'/'
+                | b'?'
+                | b':'
+                | b'@'
+                | b'&'
+                | b'='
+                | b'+'
+                | b'$'
+                | b','
+                | b'.'
+                | b'!'
+                | b'~'
+                | b'*'
+                | b'\''
+                | b'('
+                | b')'
+                | b'['
+                | b']') => {
+                    uri.push(byte);
+                    self.position += 1;
+                }
+                _ => break,
+            }
+            found = true;
+        }
+        if !found {
+            return Err(self.error(mark, "did not find expected tag URI while parsing a tag"));
+        }
+        String::from_utf8(uri)
+            .map_err(|_| self.error(mark, "found an incorrect UTF-8 octet while parsing a tag"))
+    }
+
+    fn fetch_directive(&mut self) -> Result<(), ReadError> {
+        self.unroll(-1);
+        self.drop_key()?;
+        self.simple_key_allowed = false;
+        let mark = self.mark();
+        self.position += 1;
+        let kind = match self.scan_word() {
+            "" => return Err(self.error(mark, "could not find expected directive name")),
+            _ if !self.blank_or_end(0) => {
+                return Err(self.error(mark, "found unexpected non-alphabetical character"));
+            }
+            "YAML" => {
+                self.skip_blanks();
+                let major = self.scan_version_number(mark)?;
+                if self.byte(0) != b'.' {
+                    return Err(self.error(mark, "did not find expected digit or '.' character"));
+                }
+                self.position += 1;
+                TokenKind::VersionDirective { major, minor: self.scan_version_number(mark)? }
+            }
+            "TAG" => {
+                self.skip_blanks();
+                let handle = self.scan_tag_handle(mark)?;
+                if handle != "!" && !handle.ends_with('!') {
+                    return Err(self.error(mark, "did not find expected '!' while parsing a %TAG directive"));
+                }
+                if !matches!(self.byte(0), b' ' | b'\t') {
+                    return Err(
+                        self.error(mark, "did not find expected whitespace while scanning a %TAG directive")
+                    );
+                }
+                self.skip_blanks();
+                TokenKind::TagDirective { handle, prefix: self.scan_uri("", mark)? }
+            }
+            _ => return Err(self.error(mark, "found unknown directive name")),
+        };
+        self.skip_blanks();
+        if self.byte(0) == b'#' {
+            self.skip_comment();
+        }
+        match self.break_length() {
+            0 if self.position < self.bytes.len() => {
+                return Err(self
+                    .error(mark, "did not find expected comment or line break while scanning a directive"));
+            }
+            0 => {}
+            length => self.skip_line(length),
+        }
+        self.push(kind, mark);
+        Ok(())
+    }
+
+    fn scan_version_number(&mut self, mark: Mark) -> Result<u8, ReadError> {
+        let start = self.position;
+        while self.byte(0).is_ascii_digit() {
+            self.position += 1;
+        }
+        match self.text.get(start..self.position).unwrap_or_default() {
+            "" => Err(self.error(mark, "did not find expected version number")),
+            digits if digits.len() > 2 => Err(self.error(mark, "found extremely long version number")),
+            digits => digits.parse().map_err(|_| self.error(mark, "did not find expected version number")),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// Command yamltruth answers what Go's YAML libraries make of a text, one answer a line for one JSON string a line.
+//
+//	yamltruth build     a resource as kustomize reads, converts and prints it
+//	yamltruth documents every document of a stream as kustomize's reader sees it: tags, texts, styles, positions
+//	yamltruth json      sigs.k8s.io/yaml to JSON, as kustomization files are read
+//	yamltruth resolve   the tag of a plain scalar, in go-yaml v3 and v2
+//
+// An answer is a JSON object with `ok` or `error`.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	yamlv2 "go.yaml.in/yaml/v2"
+	yamlv3 "go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+type answer struct {
+	OK    any    `json:"ok,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: yamltruth build|documents|json|resolve < lines of JSON strings")
+		os.Exit(2)
+	}
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 64<<20)
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	encoder := json.NewEncoder(out)
+	for in.Scan() {
+		var text string
+		if err := json.Unmarshal(in.Bytes(), &text); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		if err := encoder.Encode(ask(os.Args[1], text)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+	}
+}
+
+func ask(mode, text string) (result answer) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			result = answer{Error: fmt.Sprintf("panic: %v", cause)}
+		}
+	}()
+	var value any
+	var err error
+	switch mode {
+	case "build":
+		value, err = build(text)
+	case "documents":
+		value, err = documents(text)
+	case "json":
+		var bytes []byte
+		bytes, err = yaml.YAMLToJSONStrict([]byte(text))
+		value = string(bytes)
+	case "resolve":
+		value, err = resolve(text)
+	default:
+		err = fmt.Errorf("unknown mode %q", mode)
+	}
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{OK: value}
+}
+
+func build(text string) (string, error) {
+	nodes, err := kio.FromBytes([]byte(text))
+	if err != nil {
+		return "", err
+	}
+	var printed []string
+	for _, node := range nodes {
+		bytes, err := node.MarshalJSON()
+		if err != nil {
+			return "", err
+		}
+		bytes, err = yaml.JSONToYAML(bytes)
+		if err != nil {
+			return "", err
+		}
+		printed = append(printed, string(bytes))
+	}
+	return strings.Join(printed, "---\n"), nil
+}
+
+func documents(text string) (any, error) {
+	decoder := yamlv3.NewDecoder(strings.NewReader(text))
+	all := []any{}
+	for {
+		var node yamlv3.Node
+		err := decoder.Decode(&node)
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		root := kyaml.NewRNode(&node)
+		if err := root.DeAnchor(); err != nil {
+			return nil, err
+		}
+		all = append(all, dump(root.YNode()))
+	}
+}
+
+// dump writes scalars as [tag, text, style, line, column], sequences as {"seq": […]} and mappings as
+// {"map": [key, value, …]}.
+func dump(node *yamlv3.Node) any {
+	switch node.Kind {
+	case yamlv3.DocumentNode:
+		return dump(node.Content[0])
+	case yamlv3.ScalarNode:
+		style := node.Style &^ yamlv3.TaggedStyle
+		return []any{node.Tag, node.Value, int(style), node.Line, node.Column}
+	}
+	items := []any{}
+	for _, item := range node.Content {
+		items = append(items, dump(item))
+	}
+	if node.Kind == yamlv3.SequenceNode {
+		return map[string]any{"seq": items}
+	}
+	return map[string]any{"map": items}
+}
+
+func resolve(text string) (any, error) {
+	node := yamlv3.Node{Kind: yamlv3.ScalarNode, Value: text}
+	var v2 any
+	printed := "error"
+	if err := yamlv2.Unmarshal([]byte("k: "+text+"\n"), &v2); err == nil {
+		if m, ok := v2.(map[any]any); ok {
+			printed = fmt.Sprintf("%T %v", m["k"], m["k"])
+		}
+	}
+	quoted, err := yamlv2.Marshal(text)
+	if err != nil {
+		return nil, err
+	}
+	return []string{node.ShortTag(), printed, string(quoted)}, nil
+}
