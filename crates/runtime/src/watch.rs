@@ -1,0 +1,327 @@
+//! Watching a kind: a cache of its objects, and what changed about each.
+//!
+//! A [`Store`] holds the newest known version of each object. It is fed by a watch, and by [`Store::absorb`] with what the
+//! API server answered to our own patches, so that a run never sees an object older than what the controller wrote.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::StreamExt as _;
+use k8s_openapi::NamespaceResourceScope;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+use crate::Key;
+
+/// A namespaced kind that can be watched. With `PartialObjectMeta<K>` only the metadata is asked for.
+pub trait Watched:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Which objects of a kind are watched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Only this namespace; all when `None`.
+    pub namespace: Option<String>,
+    /// Label selector; empty selects all.
+    pub labels: String,
+}
+
+/// A change of an object.
+#[derive(Debug)]
+pub struct Change<K> {
+    /// The object.
+    pub key: Key,
+    /// The version known before, if any.
+    pub before: Option<Arc<K>>,
+    /// The version now; `None` when it is gone.
+    pub after: Option<Arc<K>>,
+    /// How the change became known.
+    pub cause: Cause,
+}
+
+/// How a change became known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The list at start-up, or after the watch was interrupted.
+    List,
+    /// The watch.
+    Watch,
+    /// The answer to our own patch.
+    Own,
+}
+
+/// The newest known version of each object of a kind.
+#[derive(Debug)]
+pub struct Store<K>(Arc<RwLock<Cache<K>>>);
+
+#[derive(Debug)]
+struct Cache<K> {
+    objects: HashMap<Key, Arc<K>>,
+    listed: bool,
+}
+
+impl<K> Clone for Store<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K> Default for Store<K> {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Cache { objects: HashMap::new(), listed: false })))
+    }
+}
+
+impl<K: Resource<DynamicType = ()>> Store<K> {
+    /// The object, if it is known.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Arc<K>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).objects.get(key).cloned()
+    }
+
+    /// All objects, in no order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<K>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).objects.values().cloned().collect()
+    }
+
+    /// The number of objects.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).objects.len()
+    }
+
+    /// Whether no object is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the first list is complete: only then does absence mean that an object does not exist.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).listed
+    }
+
+    /// Takes in a version of an object. `None` when it is not newer than what is known.
+    #[must_use]
+    pub fn absorb(&self, after: Arc<K>, cause: Cause) -> Option<Change<K>> {
+        let key = Key::of(&*after);
+        let mut cache = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = cache.objects.get(&key).cloned();
+        if let Some(known) = &before {
+            let same_object = known.meta().uid == after.meta().uid;
+            let version = |object: &K| object.meta().resource_version.clone();
+            if same_object && !is_newer(version(&after).as_deref(), version(known).as_deref()) {
+                return None;
+            }
+        } else if cause == Cause::Own {
+            // The answer to a patch arrived after the news that the object is gone, or it left the scope.
+            return None;
+        }
+        cache.objects.insert(key.clone(), Arc::clone(&after));
+        Some(Change { key, before, after: Some(after), cause })
+    }
+
+    fn remove(&self, key: &Key, cause: Cause) -> Option<Change<K>> {
+        let before = self.0.write().unwrap_or_else(PoisonError::into_inner).objects.remove(key)?;
+        Some(Change { key: key.clone(), before: Some(before), after: None, cause })
+    }
+
+    /// Ends a list: what it did not contain is gone.
+    fn settle(&self, seen: &HashSet<Key>) -> Vec<Change<K>> {
+        let mut cache = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        cache.listed = true;
+        let gone: Vec<Key> = cache.objects.keys().filter(|key| !seen.contains(*key)).cloned().collect();
+        gone.into_iter()
+            .filter_map(|key| {
+                let before = cache.objects.remove(&key)?;
+                Some(Change { key, before: Some(before), after: None, cause: Cause::List })
+            })
+            .collect()
+    }
+}
+
+/// Whether a resource version is newer than another. They are opaque by contract, but every API server so far counts
+/// upwards, and since Kubernetes 1.35 the contract says so; where they are not numbers, any difference counts as newer.
+fn is_newer(version: Option<&str>, than: Option<&str>) -> bool {
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
+    match (number(version), number(than)) {
+        (Some(version), Some(than)) => version > than,
+        _ => version != than,
+    }
+}
+
+/// Watches a kind until the future is dropped. Interruptions are mended; `on_change` is called for each change in order,
+/// and must not block. Objects that cannot be decoded are reported once per version and treated as absent.
+pub async fn run<K: Watched>(
+    client: Client,
+    scope: Scope,
+    store: Store<K>,
+    mut on_change: impl FnMut(Change<K>) + Send,
+) {
+    let path = crate::client::collection_path::<K>(scope.namespace.as_deref());
+    let api: Api<Guarded<K>> = match &scope.namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut config = watcher::Config::default().any_semantic();
+    if !scope.labels.is_empty() {
+        config = config.labels(&scope.labels);
+    }
+    let mut events = std::pin::pin!(watcher::watcher(api, config).default_backoff());
+    let mut seen: Option<HashSet<Key>> = None;
+    let mut failing = false;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                if std::mem::take(&mut failing) {
+                    tracing::info!(path, "watch is back");
+                }
+                feed(&store, event, &mut seen, &mut on_change);
+            }
+            Err(error) => {
+                // Its retries have a growing delay; only the first failure in a row is news.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(path, error = %error, "watch failed, retrying");
+                }
+            }
+        }
+    }
+}
+
+fn feed<K: Watched>(
+    store: &Store<K>,
+    event: Event<Guarded<K>>,
+    seen: &mut Option<HashSet<Key>>,
+    on_change: &mut impl FnMut(Change<K>),
+) {
+    let mut take_in = |object: Guarded<K>, cause| {
+        let key = Key::of(&object);
+        match object {
+            Guarded::Valid(mut object) => {
+                object.managed_fields_mut().clear();
+                if let Some(change) = store.absorb(Arc::from(object), cause) {
+                    on_change(change);
+                }
+            }
+            Guarded::Invalid { error, .. } => {
+                tracing::error!(
+                    controllerKind = %K::kind(&()), namespace = key.namespace(), name = key.name(), error,
+                    "object cannot be read, it is ignored until it is corrected"
+                );
+                if let Some(change) = store.remove(&key, cause) {
+                    on_change(change);
+                }
+            }
+        }
+    };
+    match event {
+        Event::Init => *seen = Some(HashSet::new()),
+        Event::InitApply(object) => {
+            if let Some(seen) = seen {
+                seen.insert(Key::of(&object));
+            }
+            take_in(object, Cause::List);
+        }
+        Event::InitDone => {
+            for change in store.settle(&seen.take().unwrap_or_default()) {
+                on_change(change);
+            }
+        }
+        Event::Apply(object) => take_in(object, Cause::Watch),
+        Event::Delete(object) => {
+            if let Some(change) = store.remove(&Key::of(&object), Cause::Watch) {
+                on_change(change);
+            }
+        }
+    }
+}
+
+/// An object that may not have the shape of its kind. One malformed object must not stall the watch of all.
+#[derive(Debug, Clone)]
+enum Guarded<K> {
+    Valid(Box<K>),
+    Invalid { metadata: kube::core::ObjectMeta, error: String },
+}
+
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            #[serde(default)]
+            metadata: kube::core::ObjectMeta,
+        }
+        // The raw text is parsed straight into the type; kube's own guard builds a tree in between.
+        let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        match serde_json::from_str(raw.get()) {
+            Ok(object) => Ok(Self::Valid(Box::new(object))),
+            Err(error) => {
+                let named: Named = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+                Ok(Self::Invalid { metadata: named.metadata, error: error.to_string() })
+            }
+        }
+    }
+}
+
+impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {
+    type DynamicType = ();
+    type Scope = K::Scope;
+
+    fn kind((): &()) -> std::borrow::Cow<'_, str> {
+        K::kind(&())
+    }
+
+    fn group((): &()) -> std::borrow::Cow<'_, str> {
+        K::group(&())
+    }
+
+    fn version((): &()) -> std::borrow::Cow<'_, str> {
+        K::version(&())
+    }
+
+    fn plural((): &()) -> std::borrow::Cow<'_, str> {
+        K::plural(&())
+    }
+
+    fn metadata_api() -> bool {
+        K::metadata_api()
+    }
+
+    fn meta(&self) -> &kube::core::ObjectMeta {
+        match self {
+            Self::Valid(object) => object.meta(),
+            Self::Invalid { metadata, .. } => metadata,
+        }
+    }
+
+    fn meta_mut(&mut self) -> &mut kube::core::ObjectMeta {
+        match self {
+            Self::Valid(object) => object.meta_mut(),
+            Self::Invalid { metadata, .. } => metadata,
+        }
+    }
+}
