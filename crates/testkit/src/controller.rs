@@ -1,20 +1,21 @@
 //! Our controllers (or their peers) as real processes.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use plane::{Process, Signal, free_port, signal};
+use plane::{Process, Record, Signal, free_port, signal};
 use tempfile::TempDir;
 
 use crate::ControlPlane;
 use crate::metrics::Samples;
 
 /// How a controller will be started.
+#[derive(Clone)]
 pub struct Controller {
     name: String,
     program: PathBuf,
@@ -22,8 +23,12 @@ pub struct Controller {
     arguments: Vec<String>,
     metrics_port: u16,
     health_port: u16,
-    /// Where source-controller keeps and serves artifacts.
-    storage: Option<(Arc<TempDir>, u16)>,
+    /// Holds its log and, for source-controller, its artifacts.
+    home: Arc<TempDir>,
+    /// The port that source-controller serves artifacts at.
+    storage_port: Option<u16>,
+    /// The plane that stops it when this process ends, if that plane does so.
+    record: Option<Record>,
 }
 
 /// How long a controller may take to answer its probe or to stop.
@@ -51,13 +56,15 @@ impl Controller {
     /// # Errors
     /// When there is no free port.
     pub fn source_at(plane: &ControlPlane, program: &Path) -> Result<Self> {
-        let storage = Arc::new(TempDir::with_prefix("millrace-storage-")?);
         let port = free_port()?;
-        let controller = Self::new(plane, "source-controller", program)?
-            .flag(format!("--storage-path={}", storage.path().display()))
+        let mut controller = Self::new(plane, "source-controller", program)?;
+        let storage = controller.storage();
+        fs::create_dir(&storage)?;
+        controller.storage_port = Some(port);
+        Ok(controller
+            .flag(format!("--storage-path={}", storage.display()))
             .flag(format!("--storage-addr=127.0.0.1:{port}"))
-            .flag(format!("--storage-adv-addr=127.0.0.1:{port}"));
-        Ok(Self { storage: Some((storage, port)), ..controller })
+            .flag(format!("--storage-adv-addr=127.0.0.1:{port}")))
     }
 
     /// A kustomize-controller at a path, with the flags that ours and its peer have in common.
@@ -70,6 +77,8 @@ impl Controller {
 
     fn new(plane: &ControlPlane, name: &str, program: &Path) -> Result<Self> {
         let (metrics_port, health_port) = (free_port()?, free_port()?);
+        let record = plane.record().cloned();
+        let parent = record.as_ref().map_or_else(std::env::temp_dir, |record| record.dir.clone());
         let controller = Self {
             name: name.to_owned(),
             program: program.to_owned(),
@@ -77,7 +86,9 @@ impl Controller {
             arguments: Vec::new(),
             metrics_port,
             health_port,
-            storage: None,
+            home: Arc::new(TempDir::with_prefix_in(format!("{name}-"), parent)?),
+            storage_port: None,
+            record,
         };
         Ok(controller
             .flag(format!("--metrics-addr=127.0.0.1:{metrics_port}"))
@@ -106,26 +117,29 @@ impl Controller {
     /// # Errors
     /// When the program cannot be started.
     pub fn spawn(self) -> Result<Running> {
-        let mut child = Command::new(&self.program)
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file())?;
+        let child = Command::new(&self.program)
             .args(&self.arguments)
             .env("KUBECONFIG", &self.kubeconfig)
             .env("RUNTIME_NAMESPACE", "flux-system")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
             .spawn()
             .with_context(|| format!("starting {}", self.program.display()))?;
-        let log = Arc::new(Mutex::new(Vec::new()));
-        if let Some(stderr) = child.stderr.take() {
-            let log = Arc::clone(&log);
-            std::thread::spawn(move || {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-                }
-            });
-        }
         let process = Process::of(&self.name, child.id());
-        Ok(Running { controller: self, child: Mutex::new(child), process, log })
+        if let Some(record) = &self.record {
+            record.adopt(&process)?;
+        }
+        Ok(Running { controller: self, child: Mutex::new(child), process })
+    }
+
+    fn storage(&self) -> PathBuf {
+        self.home.path().join("storage")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.home.path().join("stderr.log")
     }
 }
 
@@ -134,7 +148,6 @@ pub struct Running {
     controller: Controller,
     child: Mutex<Child>,
     process: Process,
-    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Running {
@@ -143,19 +156,25 @@ impl Running {
         &self.process
     }
 
-    /// What it wrote to stderr so far, by line.
+    /// What it wrote to stderr so far, by line; a restart appends.
     pub fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let text = fs::read(self.log_file()).unwrap_or_default();
+        String::from_utf8_lossy(&text).lines().map(String::from).collect()
+    }
+
+    /// The file it logs to.
+    pub fn log_file(&self) -> PathBuf {
+        self.controller.log_file()
     }
 
     /// Where source-controller keeps artifacts.
-    pub fn storage(&self) -> Option<&Path> {
-        self.controller.storage.as_ref().map(|(dir, _)| dir.path())
+    pub fn storage(&self) -> PathBuf {
+        self.controller.storage()
     }
 
-    /// The address that artifacts are served at.
+    /// The port that source-controller serves artifacts at.
     pub fn storage_port(&self) -> Option<u16> {
-        self.controller.storage.as_ref().map(|(_, port)| *port)
+        self.controller.storage_port
     }
 
     /// The address of `/metrics`.
@@ -239,17 +258,7 @@ impl Running {
         if self.ended()?.is_none() {
             self.kill()?;
         }
-        let old = &self.controller;
-        let again = Controller {
-            name: old.name.clone(),
-            program: old.program.clone(),
-            kubeconfig: old.kubeconfig.clone(),
-            arguments: old.arguments.clone(),
-            metrics_port: old.metrics_port,
-            health_port: old.health_port,
-            storage: old.storage.clone(),
-        };
-        again.start().await
+        self.controller.clone().start().await
     }
 
     fn end_of_log(&self) -> String {

@@ -17,7 +17,7 @@ use crate::ports;
 use crate::process::Process;
 use crate::programs::Servers;
 use crate::record::Record;
-use crate::watchdog::{self, Watchdog};
+use crate::watchdog::Watchdog;
 
 /// How a plane is started.
 #[derive(Clone, Debug)]
@@ -191,10 +191,9 @@ impl Plane {
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {name}"))?;
-        if self.watchdog.is_some() {
-            watchdog::list(&self.record.dir, child.id())?;
-        }
-        self.record.processes.push(Process::of(name, child.id()));
+        let process = Process::of(name, child.id());
+        self.record.adopt(&process)?;
+        self.record.processes.push(process);
         self.children.push((name, child));
         self.record.write()
     }

@@ -14,7 +14,7 @@ pub struct Process {
     /// Its id.
     pub pid: u32,
     /// When it started, in clock ticks since boot: an id alone may have been given to another process since.
-    started: Option<u64>,
+    pub(crate) started: Option<u64>,
 }
 
 /// The signals that tests send.

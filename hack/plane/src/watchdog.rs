@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// The file, one process id a line, of what the watchdog kills.
+use crate::process::Process;
+
+/// The file of what the watchdog kills: process id and start time, one process a line.
 const LIST: &str = "pids";
 
 /// A shell that waits for its standard input to close, which the kernel does when we end, even by SIGKILL; then it
@@ -19,10 +21,15 @@ pub(crate) struct Watchdog {
 
 impl Watchdog {
     pub(crate) fn start(dir: &Path) -> Result<Self> {
+        // A process is the one listed only if it started when the list says: its id may have been given on.
         let script = format!(
-            "cat >/dev/null\n\
-             while read -r pid; do kill -KILL \"$pid\"; done <\"$0/{LIST}\"\n\
-             for _ in 1 2 3 4 5; do rm -rf \"$0\" && exit 0; sleep 0.2; done"
+            r#"cat >/dev/null
+               while read -r pid start; do
+                   stat=; {{ read -r stat <"/proc/$pid/stat"; }} 2>/dev/null
+                   set -- ${{stat##*) }}
+                   [ "${{20}}" = "$start" ] && kill -KILL "$pid"
+               done <"$0/{LIST}"
+               for _ in 1 2 3 4 5; do rm -rf "$0" && exit 0; sleep 0.2; done"#
         );
         let shell = Command::new("sh")
             .arg("-c")
@@ -45,8 +52,9 @@ impl Watchdog {
 }
 
 /// Puts a process under the watchdog of `dir`.
-pub(crate) fn list(dir: &Path, pid: u32) -> Result<()> {
+pub(crate) fn list(dir: &Path, process: &Process) -> Result<()> {
     let path = dir.join(LIST);
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-    writeln!(file, "{pid}").with_context(|| format!("writing {}", path.display()))
+    let start = process.started.unwrap_or_default();
+    writeln!(file, "{} {start}", process.pid).with_context(|| format!("writing {}", path.display()))
 }
