@@ -1,7 +1,11 @@
 //! Changing one YAML tree by another: field paths, JSON patch, JSON merge patch, strategic merge.
 
+mod field;
 mod json;
 mod path;
+mod select;
 
+pub use field::{Create, FieldError, set_field_text, set_scalar, set_string, set_text};
 pub use json::{JsonPatch, JsonPatchError, from_json, go_float, merge_patch, through_json};
 pub use path::{FieldPath, Segment, split_bracketed, split_escaped};
+pub use select::{Compile, PathError, Shape, lookup, select};
