@@ -1,2 +1,5 @@
-//! kustomize-controller
+//! kustomize-controller: builds Kustomizations and keeps clusters equal to them.
+
+mod kustomization;
+
 fn main() {}
