@@ -104,6 +104,34 @@ fn write_included<W: Write>(
     Ok(())
 }
 
+/// The `.sourceignore` files of an artifact: the directory each lies in, and its text.
+pub(crate) fn ignore_files(
+    snapshot: &Snapshot,
+    sparse: &[String],
+    overlays: &[Overlay],
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut walk = snapshot.walk(&Selection { sparse })?;
+    while let Some(entry) = walk.next_entry()? {
+        if matches!(entry.kind, Kind::File | Kind::Executable)
+            && let Some(directory) = directory_of_ignore_file(&entry.path)
+        {
+            found.insert(directory.to_owned(), walk.read(&entry)?.to_vec());
+        }
+    }
+    for included in files_of(overlays)? {
+        if let (Some((tree, from)), Some(directory)) = (&included.source, directory_of_ignore_file(&included.path)) {
+            found.insert(directory.to_owned(), tree.contents(from)?);
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn directory_of_ignore_file(path: &str) -> Option<&str> {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (name == sourceignore::FILE_NAME).then_some(directory)
+}
+
 /// A path that the includes bring: a directory, or a file with where it comes from.
 struct Included<'a> {
     path: String,
