@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use crate::error::ScalarError;
 use crate::value::check_key;
-use crate::{Entry, Map, Resolved, Scalar, Tag, Value};
+use crate::{Entry, Map, Resolved, Scalar, Style, Tag, Value};
 
 /// Longest key, in bytes, that is written as `key:` and not as `? key`.
 const SIMPLE_KEY_LIMIT: usize = 128;
@@ -94,9 +94,6 @@ impl Writer<'_> {
         let top = std::mem::take(&mut self.top);
         for entry in order::sorted(map.entries()) {
             check_key(&entry.key, top)?;
-            if entry.key.is_null() {
-                continue; // Go cannot decode a null into a string and leaves the field out.
-            }
             if !std::mem::take(&mut on_line) {
                 self.new_line(indent);
             }
@@ -187,6 +184,10 @@ impl Writer<'_> {
                 self.out.push_str(&crate::number::yaml_float(value));
             }
             Resolved::Str(text) => {
+                let text = match scalar.style() {
+                    Style::Folded => text::through_folding(text),
+                    _ => text,
+                };
                 let text = text::through_json(&text, scalar.line())?;
                 self.string(&text, text::Choice::of(&text), Some(indent));
             }

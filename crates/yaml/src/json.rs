@@ -41,7 +41,7 @@ fn write(value: &Value, top: bool, out: &mut String) -> Result<(), ScalarError> 
             out.push(']');
         }
         Value::Map(map) => {
-            let mut entries: Vec<_> = map.entries().iter().filter(|entry| !entry.key.is_null()).collect();
+            let mut entries: Vec<_> = map.entries().iter().collect();
             entries.sort_unstable_by(|a, b| a.key.text().cmp(b.key.text()));
             out.push('{');
             for (i, entry) in entries.into_iter().enumerate() {

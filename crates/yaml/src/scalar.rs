@@ -226,6 +226,8 @@ impl Scalar {
         match (self.tag, plain) {
             (Tag::Float, Plain::Int(n)) => Ok(Resolved::Float(n as f64)),
             (tag, plain) if tag != plain.tag() => wrong(&plain),
+            // A null without text in a flow collection: written and read again by go-yaml it is an empty string.
+            (_, Plain::Null) if self.style == Style::SingleQuoted => Ok(Resolved::Str(Cow::Borrowed(""))),
             (_, Plain::Null) => Ok(Resolved::Null),
             (_, Plain::Bool(b)) => Ok(Resolved::Bool(b)),
             (_, Plain::Int(n)) => Ok(Resolved::Int(n)),

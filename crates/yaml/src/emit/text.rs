@@ -203,6 +203,36 @@ pub(super) fn through_json(text: &str, line: u32) -> Result<Cow<'_, str>, Scalar
     Ok(Cow::Owned(folded))
 }
 
+/// What becomes of a `>` scalar when go-yaml v3 writes it and reads it again: it doubles line breaks in places where
+/// reading does not undo that.
+pub(super) fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
+    let looks = Looks::of(&text.replace('\t', "."));
+    if !text.contains('\n') || !looks.block_allowed() {
+        return text;
+    }
+    let doubles = text.chars().find(|c| !is_break(*c)).is_some_and(|c| !matches!(c, ' ' | '\t'));
+    let mut written = String::from(">");
+    let mut writer = Writer { out: &mut written, line_start: 0, top: false };
+    writer.block_scalar_hints(&text);
+    let (mut at_line_start, mut indented) = (true, true);
+    for c in text.chars() {
+        if is_break(c) {
+            if doubles && !at_line_start && !indented && c == '\n' {
+                written.push('\n');
+            }
+            at_line_start = true;
+        } else if std::mem::take(&mut at_line_start) {
+            written.push_str("  ");
+            indented = matches!(c, ' ' | '\t');
+        }
+        written.push(c);
+    }
+    match crate::read_first(written.as_bytes(), Profile::V3, &crate::ReadLimits::default()) {
+        Ok(Some(crate::Value::Scalar(scalar))) => Cow::Owned(scalar.text().to_owned()),
+        _ => text,
+    }
+}
+
 impl Writer<'_> {
     /// Writes a string; without `indent` it must stay on its line.
     pub(super) fn string(&mut self, text: &str, choice: Choice, indent: Option<usize>) {
@@ -341,6 +371,19 @@ impl Writer<'_> {
 
     fn literal(&mut self, text: &str, indent: usize) {
         self.out.push('|');
+        self.block_scalar_hints(text);
+        let mut at_line_start = true;
+        for c in text.chars() {
+            if !is_break(c) && std::mem::take(&mut at_line_start) {
+                self.start_at(indent);
+            }
+            at_line_start |= is_break(c);
+            self.out.push(c);
+        }
+    }
+
+    /// What stands behind `|` or `>`, to the end of that line.
+    fn block_scalar_hints(&mut self, text: &str) {
         if text.starts_with(|c| c == ' ' || is_break(c)) {
             self.out.push(char::from(b'0' + INDENT as u8));
         }
@@ -352,13 +395,5 @@ impl Writer<'_> {
             (true, Some(_)) => {}
         }
         self.out.push('\n');
-        let mut at_line_start = true;
-        for c in text.chars() {
-            if !is_break(c) && std::mem::take(&mut at_line_start) {
-                self.start_at(indent);
-            }
-            at_line_start |= is_break(c);
-            self.out.push(c);
-        }
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Builder<'a> {
             let mark = self.mark()?;
             match &self.scanner.peek()?.kind {
                 TokenKind::VersionDirective { major, minor } => {
-                    let known = (*major, *minor) == (1, 1) || (*major, *minor) == (1, 2);
+                    let known = (*major, *minor) == (1, 1);
                     if std::mem::replace(&mut version_seen, true) {
                         return Err(self.scanner.error(mark, "found duplicate %YAML directive"));
                     }
@@ -282,7 +282,7 @@ impl<'a> Builder<'a> {
                 return self.fail("did not find expected '-' indicator");
             }
             items.push(match self.scanner.peek()?.kind {
-                TokenKind::BlockEntry | TokenKind::BlockEnd => empty(mark),
+                TokenKind::BlockEntry | TokenKind::BlockEnd => empty(behind(mark)),
                 _ => self.node(Place::Block)?,
             });
         }
@@ -358,8 +358,7 @@ impl<'a> Builder<'a> {
             let mut mapping = Mapping::default();
             let key =
                 self.flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowSequenceEnd], mark)?;
-            let value =
-                if self.take(&TokenKind::Value)? { self.flow_part(&ends, mark)? } else { empty(mark) };
+            let value = self.flow_value(&ends)?;
             self.add(&mut mapping, key, value, mark)?;
             items.push(self.finish(mapping)?);
         }
@@ -387,18 +386,27 @@ impl<'a> Builder<'a> {
             if self.take(&TokenKind::Key)? {
                 key = self
                     .flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowMappingEnd], mark)?;
-                value =
-                    if self.take(&TokenKind::Value)? { self.flow_part(&ends, mark)? } else { empty(mark) };
+                value = self.flow_value(&ends)?;
             } else {
-                (key, value) = (self.node(Place::Flow)?, empty(mark));
+                key = self.node(Place::Flow)?;
+                value = empty_in_flow(self.mark()?);
             }
             self.add(&mut mapping, key, value, mark)?;
         }
     }
 
+    fn flow_value(&mut self, ends: &[TokenKind<'_>]) -> Result<Value, ReadError> {
+        let mark = self.mark()?;
+        if self.take(&TokenKind::Value)? {
+            self.flow_part(ends, behind(mark))
+        } else {
+            Ok(empty_in_flow(mark))
+        }
+    }
+
     fn flow_part(&mut self, ends: &[TokenKind<'_>], mark: Mark) -> Result<Value, ReadError> {
         let next = &self.scanner.peek()?.kind;
-        if ends.iter().any(|end| end == next) { Ok(empty(mark)) } else { self.node(Place::Flow) }
+        if ends.iter().any(|end| end == next) { Ok(empty_in_flow(mark)) } else { self.node(Place::Flow) }
     }
 
     fn add(&self, mapping: &mut Mapping, key: Value, value: Value, mark: Mark) -> Result<(), ReadError> {
@@ -415,6 +423,10 @@ impl<'a> Builder<'a> {
             Profile::V3 => key,
             Profile::V2 => self.string_key(key, mark)?,
         };
+        if self.profile == Profile::V2 {
+            mapping.map.insert_entry(Entry { key, value });
+            return Ok(());
+        }
         if let Some(entry) = mapping.map.entry(key.text()) {
             let message =
                 format!("mapping key {:?} already defined at line {}", key.text(), entry.key.line());
@@ -483,6 +495,17 @@ fn place(scalar: Scalar, mark: Mark) -> Scalar {
 
 fn empty(mark: Mark) -> Value {
     Value::Scalar(place(Scalar::new("", Tag::Null), mark))
+}
+
+/// Nothing behind an indicator in a flow collection: a null that turns into an empty string when go-yaml has written
+/// it and read it again, because it writes quotes there.
+fn empty_in_flow(mark: Mark) -> Value {
+    Value::Scalar(place(Scalar::new("", Tag::Null).with_style(Style::SingleQuoted), mark))
+}
+
+/// The place behind a one-character indicator.
+fn behind(mark: Mark) -> Mark {
+    Mark { line: mark.line, column: mark.column.saturating_add(1) }
 }
 
 fn count(value: &Value) -> usize {

@@ -59,6 +59,9 @@ func ask(mode, text string) (result answer) {
 	}()
 	var value any
 	var err error
+	if cyclic(text) {
+		return answer{Error: "an alias contains itself, which would end the process"}
+	}
 	switch mode {
 	case "build":
 		value, err = build(text)
@@ -66,7 +69,7 @@ func ask(mode, text string) (result answer) {
 		value, err = documents(text)
 	case "json":
 		var bytes []byte
-		bytes, err = yaml.YAMLToJSONStrict([]byte(text))
+		bytes, err = yaml.YAMLToJSON([]byte(text))
 		value = string(bytes)
 	case "resolve":
 		value, err = resolve(text)
@@ -77,6 +80,36 @@ func ask(mode, text string) (result answer) {
 		return answer{Error: err.Error()}
 	}
 	return answer{OK: value}
+}
+
+func cyclic(text string) bool {
+	decoder := yamlv3.NewDecoder(strings.NewReader(text))
+	for {
+		var node yamlv3.Node
+		if decoder.Decode(&node) != nil {
+			return false
+		}
+		if contains(&node, map[*yamlv3.Node]bool{}) {
+			return true
+		}
+	}
+}
+
+func contains(node *yamlv3.Node, above map[*yamlv3.Node]bool) bool {
+	if above[node] {
+		return true
+	}
+	above[node] = true
+	defer delete(above, node)
+	if node.Alias != nil && contains(node.Alias, above) {
+		return true
+	}
+	for _, child := range node.Content {
+		if contains(child, above) {
+			return true
+		}
+	}
+	return false
 }
 
 func build(text string) (string, error) {
