@@ -95,7 +95,11 @@ pub struct Controller<K> {
     metrics: Metrics,
     store: Store<K>,
     shared: Arc<Shared>,
+    observer: Observer<K>,
 }
+
+/// Sees every change of every object, whether the watch or an answer to our own patch told it.
+type Observer<K> = Arc<Mutex<Box<dyn FnMut(&Change<K>) + Send>>>;
 
 /// Wakes objects of a controller. Cheap to clone.
 #[derive(Clone)]
@@ -155,7 +159,14 @@ impl<K: Watched + Reconciled> Controller<K> {
             news: Notify::new(),
             metrics: metrics.clone(),
         });
-        Self { settings, client, metrics: metrics.clone(), store: Store::default(), shared }
+        Self {
+            settings,
+            client,
+            metrics: metrics.clone(),
+            store: Store::default(),
+            shared,
+            observer: Arc::new(Mutex::new(Box::new(|_| {}))),
+        }
     }
 
     /// The objects of the kind.
@@ -173,28 +184,31 @@ impl<K: Watched + Reconciled> Controller<K> {
     /// A writer of statuses that keeps this controller's store up to date.
     #[must_use]
     pub fn writer(&self, manager: &'static str) -> crate::status::Writer<K> {
-        let (handle, store) = (self.handle(), self.store());
+        let (handle, store, observer) = (self.handle(), self.store(), Arc::clone(&self.observer));
         crate::status::Writer::new(self.client.clone(), manager, store, move |change| {
-            enqueue_change(&handle, &change)
+            observe(&observer, &change);
+            enqueue_change(&handle, &change);
         })
     }
 
     /// Watches and reconciles until `stop`, then lets the runs in progress finish. `on_change` sees every change of
-    /// every object, before the object is queued for it.
+    /// every object, before the object is queued for it; it must neither block nor write a status.
     pub async fn run<R: Reconciler<Object = K>>(
         self,
         reconciler: Arc<R>,
         stop: CancellationToken,
-        mut on_change: impl FnMut(&Change<K>) + Send,
+        on_change: impl FnMut(&Change<K>) + Send + 'static,
     ) {
         self.report_queue();
+        *self.observer.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(on_change);
+        let observer = Arc::clone(&self.observer);
         let handle = self.handle();
         let watching =
             crate::watch::run(self.client.clone(), self.settings.scope.clone(), self.store.clone(), {
                 let (handle, reconciler, metrics) =
                     (handle.clone(), Arc::clone(&reconciler), self.metrics.clone());
                 move |change: Change<K>| {
-                    on_change(&change);
+                    observe(&observer, &change);
                     if change.after.is_none() {
                         handle.0.queue().forget(&change.key);
                         let (kind, key) = (K::kind(&()), &change.key);
@@ -227,6 +241,11 @@ impl<K: Watched + Reconciled> Controller<K> {
         // When the process gives up waiting, it drops this future; the runs learn of it.
         let _guard = cancel.clone().drop_guard();
         let concurrent = self.settings.concurrent.max(1);
+        // Before the list is complete an object could miss another that it refers to.
+        tokio::select! {
+            () = self.store.listed() => {}
+            () = stop.cancelled() => {}
+        }
         while !stop.is_cancelled() {
             while runs.len() < concurrent {
                 let Some(taken) = self.shared.queue().take(self.shared.now()) else { break };
@@ -322,6 +341,10 @@ impl<K: Watched + Reconciled> Controller<K> {
             metrics.queue_longest.set(&[name, name], ages.iter().copied().fold(0.0, f64::max));
         });
     }
+}
+
+fn observe<K>(observer: &Observer<K>, change: &Change<K>) {
+    (observer.lock().unwrap_or_else(PoisonError::into_inner))(change);
 }
 
 fn enqueue_change<K: Watched + Reconciled>(handle: &Handle, change: &Change<K>) {

@@ -75,12 +75,12 @@ pub enum Cause {
 
 /// The newest known version of each object of a kind.
 #[derive(Debug)]
-pub struct Store<K>(Arc<RwLock<Cache<K>>>);
+pub struct Store<K>(Arc<Shared<K>>);
 
 #[derive(Debug)]
-struct Cache<K> {
-    objects: HashMap<Key, Arc<K>>,
-    listed: bool,
+struct Shared<K> {
+    objects: RwLock<HashMap<Key, Arc<K>>>,
+    listed: tokio::sync::watch::Sender<bool>,
 }
 
 impl<K> Clone for Store<K> {
@@ -91,7 +91,7 @@ impl<K> Clone for Store<K> {
 
 impl<K> Default for Store<K> {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(Cache { objects: HashMap::new(), listed: false })))
+        Self(Arc::new(Shared { objects: RwLock::default(), listed: tokio::sync::watch::Sender::new(false) }))
     }
 }
 
@@ -99,19 +99,19 @@ impl<K: Resource<DynamicType = ()>> Store<K> {
     /// The object, if it is known.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Arc<K>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).objects.get(key).cloned()
+        self.read().get(key).cloned()
     }
 
     /// All objects, in no order.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<K>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).objects.values().cloned().collect()
+        self.read().values().cloned().collect()
     }
 
     /// The number of objects.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).objects.len()
+        self.read().len()
     }
 
     /// Whether no object is known.
@@ -123,15 +123,29 @@ impl<K: Resource<DynamicType = ()>> Store<K> {
     /// Whether the first list is complete: only then does absence mean that an object does not exist.
     #[must_use]
     pub fn is_listed(&self) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).listed
+        *self.0.listed.borrow()
+    }
+
+    /// Waits until the first list is complete.
+    pub async fn listed(&self) {
+        // Fails only when the sender is gone, which this store holds.
+        let _ = self.0.listed.subscribe().wait_for(|listed| *listed).await;
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<Key, Arc<K>>> {
+        self.0.objects.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<Key, Arc<K>>> {
+        self.0.objects.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in a version of an object. `None` when it is not newer than what is known.
     #[must_use]
     pub fn absorb(&self, after: Arc<K>, cause: Cause) -> Option<Change<K>> {
         let key = Key::of(&*after);
-        let mut cache = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let before = cache.objects.get(&key).cloned();
+        let mut objects = self.write();
+        let before = objects.get(&key).cloned();
         if let Some(known) = &before {
             let same_object = known.meta().uid == after.meta().uid;
             let version = |object: &K| object.meta().resource_version.clone();
@@ -142,23 +156,22 @@ impl<K: Resource<DynamicType = ()>> Store<K> {
             // The answer to a patch arrived after the news that the object is gone, or it left the scope.
             return None;
         }
-        cache.objects.insert(key.clone(), Arc::clone(&after));
+        objects.insert(key.clone(), Arc::clone(&after));
         Some(Change { key, before, after: Some(after), cause })
     }
 
     fn remove(&self, key: &Key, cause: Cause) -> Option<Change<K>> {
-        let before = self.0.write().unwrap_or_else(PoisonError::into_inner).objects.remove(key)?;
+        let before = self.write().remove(key)?;
         Some(Change { key: key.clone(), before: Some(before), after: None, cause })
     }
 
     /// Ends a list: what it did not contain is gone.
     fn settle(&self, seen: &HashSet<Key>) -> Vec<Change<K>> {
-        let mut cache = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        cache.listed = true;
-        let gone: Vec<Key> = cache.objects.keys().filter(|key| !seen.contains(*key)).cloned().collect();
+        let mut objects = self.write();
+        let gone: Vec<Key> = objects.keys().filter(|key| !seen.contains(*key)).cloned().collect();
         gone.into_iter()
             .filter_map(|key| {
-                let before = cache.objects.remove(&key)?;
+                let before = objects.remove(&key)?;
                 Some(Change { key, before: Some(before), after: None, cause: Cause::List })
             })
             .collect()
@@ -251,6 +264,7 @@ fn feed<K: Watched>(
             for change in store.settle(&seen.take().unwrap_or_default()) {
                 on_change(change);
             }
+            store.0.listed.send_replace(true);
         }
         Event::Apply(object) => take_in(object, Cause::Watch),
         Event::Delete(object) => {
