@@ -39,6 +39,24 @@ impl Location {
         Ok(format!("{}/{}/{}/{file}", self.kind, self.namespace, self.name))
     }
 
+    /// The object's kind in lower case.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The object's namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The object's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn directory(&self, root: &Path) -> PathBuf {
         root.join(&self.kind).join(&self.namespace).join(&self.name)
     }
