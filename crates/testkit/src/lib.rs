@@ -20,10 +20,11 @@
 
 mod control_plane;
 mod controller;
+pub mod git;
 pub mod metrics;
 mod wait;
 
 pub use control_plane::ControlPlane;
-pub use controller::{Controller, Running};
+pub use controller::{Controller, Profile, Running, built};
 pub use plane::{Audit, Kubectl, Lifetime, Options, Process, Signal, places, programs, signal};
 pub use wait::{condition, is_ready};
