@@ -1,2 +1,12 @@
-//! source-controller
-fn main() {}
+//! source-controller: fetches sources and publishes them as artifacts over HTTP.
+
+mod flags;
+mod gitrepository;
+mod run;
+mod storage;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime::process::main(&flags::BINARY, run::run)
+}

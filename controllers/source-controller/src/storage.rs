@@ -107,11 +107,6 @@ impl Storage {
         std::fs::File::open(self.store.resolve(&artifact.path)?).ok()
     }
 
-    /// Points the link `link` at `file`.
-    pub(crate) fn link(&self, location: &Location, file: &str, link: &str) -> Result<(), Error> {
-        self.store.link(location, file, link)
-    }
-
     /// Removes what the retention no longer covers; `current` is never removed. Returns how many went.
     pub(crate) fn collect(&self, location: &Location, current: &str) -> Result<usize, Error> {
         let gone = self.store.collect(location, current, self.retention, SystemTime::now())?;
@@ -120,6 +115,11 @@ impl Storage {
             checked.remove(path);
         });
         Ok(gone.len())
+    }
+
+    /// Every object that has a directory in the store.
+    pub(crate) fn locations(&self) -> Result<Vec<Location>, Error> {
+        self.store.locations()
     }
 
     /// Removes one file.

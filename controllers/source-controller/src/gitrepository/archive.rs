@@ -120,7 +120,9 @@ pub(crate) fn ignore_files(
         }
     }
     for included in files_of(overlays)? {
-        if let (Some((tree, from)), Some(directory)) = (&included.source, directory_of_ignore_file(&included.path)) {
+        if let (Some((tree, from)), Some(directory)) =
+            (&included.source, directory_of_ignore_file(&included.path))
+        {
             found.insert(directory.to_owned(), tree.contents(from)?);
         }
     }
@@ -206,7 +208,11 @@ mod tests {
             .map(|file| match &file.source {
                 None => format!("{}/", file.path),
                 Some((tree, from)) => {
-                    format!("{}={}", file.path, String::from_utf8(tree.contents(from).expect("contents")).expect("text"))
+                    format!(
+                        "{}={}",
+                        file.path,
+                        String::from_utf8(tree.contents(from).expect("contents")).expect("text")
+                    )
                 }
             })
             .collect()
@@ -221,7 +227,10 @@ mod tests {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        assert_eq!(listing(&[overlay(&a, "", "lib/a")]), ["lib/", "lib/a/", "lib/a/deploy/", "lib/a/deploy/y.yaml=ay", "lib/a/x.yaml=ax"]);
+        assert_eq!(
+            listing(&[overlay(&a, "", "lib/a")]),
+            ["lib/", "lib/a/", "lib/a/deploy/", "lib/a/deploy/y.yaml=ay", "lib/a/x.yaml=ax"]
+        );
         assert_eq!(listing(&[overlay(&a, "deploy", "lib")]), ["lib/", "lib/y.yaml=ay"]);
         assert_eq!(listing(&[overlay(&a, "x.yaml", "one.yaml")]), ["one.yaml=ax"]);
         assert_eq!(

@@ -59,8 +59,10 @@ impl<'a> Attempt<'a> {
     ) -> Self {
         status.conditions.mark_progress(Drift::None, "reconciliation in progress", stamp);
         if status.observed_generation != stamp.generation {
-            let message =
-                format!("processing object: new generation {} -> {}", status.observed_generation, stamp.generation);
+            let message = format!(
+                "processing object: new generation {} -> {}",
+                status.observed_generation, stamp.generation
+            );
             status.conditions.mark_progress(Drift::None, &message, stamp);
         }
         Self { services, object, location, stamp, status, notices: Vec::new() }
@@ -95,7 +97,8 @@ impl<'a> Attempt<'a> {
             // Not worth failing for: the next run tries again.
             Err(error) => tracing::error!(error = %error, "garbage collection failed"),
         }
-        let found = found.map_err(|error| Failure::storage(Reason::StorageOperationFailed, error.to_string()))?;
+        let found =
+            found.map_err(|error| Failure::storage(Reason::StorageOperationFailed, error.to_string()))?;
         let message = match found {
             Some(Condition::Intact) => {
                 self.readvertise();
@@ -141,8 +144,12 @@ impl<'a> Attempt<'a> {
         }
         self.conditions().delete(Type::ArtifactOutdated);
 
-        let resolved =
-            self.services.stores.resolve(&remote, &request::reference(spec)).await.map_err(checkout_failed)?;
+        let resolved = self
+            .services
+            .stores
+            .resolve(&remote, &request::reference(spec))
+            .await
+            .map_err(checkout_failed)?;
         let same_revision = Artifact::has_revision(self.status.artifact.as_ref(), &resolved.revision);
         let same_config = !change::content_config_changed(spec, &self.status, &includes);
         self.check_verification()?;
@@ -160,18 +167,20 @@ impl<'a> Attempt<'a> {
             self.outdated(&resolved);
         }
         let submodules = if spec.recurse_submodules { Submodules::Recurse } else { Submodules::Skip };
-        let snapshot = self.services.stores.fetch(&remote, &resolved, submodules).await.map_err(checkout_failed)?;
+        let snapshot =
+            self.services.stores.fetch(&remote, &resolved, submodules).await.map_err(checkout_failed)?;
         self.conditions().delete(Type::FetchFailed);
         self.archive(&resolved, &snapshot, includes).await
     }
 
     async fn remote(&mut self) -> Result<git::Remote, Failure> {
         let secret = self.secret(self.object.spec.secret_ref.as_ref().map(|secret| &*secret.name)).await?;
-        let proxy = self.secret(self.object.spec.proxy_secret_ref.as_ref().map(|secret| &*secret.name)).await?;
+        let proxy =
+            self.secret(self.object.spec.proxy_secret_ref.as_ref().map(|secret| &*secret.name)).await?;
         let remote = request::remote(&self.object.spec, secret.as_ref(), proxy.as_ref())?;
         if let (git::Auth::Ssh(login), Some(secret)) = (&remote.auth, &secret)
             && login.passphrase.is_none()
-            && git::is_encrypted_identity(&login.identity)
+            && git::is_encrypted_identity(login.identity.expose())
         {
             return Err(Failure::fetch(
                 Reason::AuthenticationFailed,
@@ -193,7 +202,8 @@ impl<'a> Attempt<'a> {
                 format!("failed to get secret '{namespace}/{name}': {error}"),
             )
         })?;
-        let data = secret.keys().filter_map(|key| Some((key.to_owned(), secret.bytes(key)?.to_vec()))).collect();
+        let data =
+            secret.keys().filter_map(|key| Some((key.to_owned(), secret.bytes(key)?.to_vec()))).collect();
         Ok(Some(NamedSecret { name: secret.id(), data }))
     }
 
@@ -206,7 +216,9 @@ impl<'a> Attempt<'a> {
             let Some(repository) = self.services.objects.get(&Key::new(&namespace, name)) else {
                 return Err(Failure::include(
                     Reason::NotFound,
-                    format!("could not get resource for include '{name}': GitRepository '{namespace}/{name}' not found"),
+                    format!(
+                        "could not get resource for include '{name}': GitRepository '{namespace}/{name}' not found"
+                    ),
                 ));
             };
             match repository.status.as_ref().and_then(|status| status.artifact.clone()) {
@@ -261,7 +273,12 @@ impl<'a> Attempt<'a> {
                 .iter()
                 .zip(&includes)
                 .map(|(include, artifact)| {
-                    (include.repository.name.clone(), artifact.clone(), include.from_path().to_owned(), include.to_path().to_owned())
+                    (
+                        include.repository.name.clone(),
+                        artifact.clone(),
+                        include.from_path().to_owned(),
+                        include.to_path().to_owned(),
+                    )
                 })
                 .collect(),
             now: self.stamp.now,
@@ -298,7 +315,11 @@ fn file_name(artifact: &Artifact) -> &str {
     artifact.path.rsplit('/').next().unwrap_or_default()
 }
 
-fn inspect(storage: &Storage, location: &Location, artifact: &Artifact) -> Result<Condition, artifact::Error> {
+fn inspect(
+    storage: &Storage,
+    location: &Location,
+    artifact: &Artifact,
+) -> Result<Condition, artifact::Error> {
     let found = storage.inspect(artifact)?;
     if found == Condition::Altered {
         storage.remove(location, file_name(artifact))?;
@@ -338,7 +359,8 @@ struct Archiving {
 impl Archiving {
     fn run(self) -> Result<Artifact, Failure> {
         self.check_sparse()?;
-        let overlays = self.includes.iter().map(|include| self.overlay(include)).collect::<Result<Vec<_>, _>>()?;
+        let overlays =
+            self.includes.iter().map(|include| self.overlay(include)).collect::<Result<Vec<_>, _>>()?;
         let rules = self.rules(&overlays)?;
         let ignored = |path: &str, directory: bool| rules.ignores(path, directory);
         let file = format!("{}.tar.gz", self.resolved.commit);
@@ -347,7 +369,9 @@ impl Archiving {
                 archive::write(writer, &self.snapshot, &self.sparse, &overlays, &ignored)
             })
             .map_err(|error: archive::Error| match error {
-                archive::Error::Artifact(artifact::Error::Lock(_)) => Failure::plain(Reason::Failed, error.to_string()),
+                archive::Error::Artifact(artifact::Error::Lock(_)) => {
+                    Failure::plain(Reason::Failed, error.to_string())
+                }
                 archive::Error::Git(error) => checkout_failed(error),
                 error => Failure::storage(
                     Reason::ArchiveOperationFailed,
@@ -371,11 +395,18 @@ impl Archiving {
         Ok(())
     }
 
-    fn overlay(&self, (name, artifact, from, to): &(String, Artifact, String, String)) -> Result<Overlay, Failure> {
+    fn overlay(
+        &self,
+        (name, artifact, from, to): &(String, Artifact, String, String),
+    ) -> Result<Overlay, Failure> {
         let failed = |why: String| {
-            Failure::storage(Reason::CopyFailure, format!("failed to copy '{name}' include from {from} to {to}: {why}"))
+            Failure::storage(
+                Reason::CopyFailure,
+                format!("failed to copy '{name}' include from {from} to {to}: {why}"),
+            )
         };
-        let file = self.storage.open(artifact).ok_or_else(|| failed("its artifact is not in storage".to_owned()))?;
+        let file =
+            self.storage.open(artifact).ok_or_else(|| failed("its artifact is not in storage".to_owned()))?;
         let tree = Tree::read(file, Limits::default()).map_err(|error| failed(error.to_string()))?;
         let from = confined(from);
         if tree.kind(&from).is_none() {

@@ -7,7 +7,11 @@ use api::{
 
 /// Whether the artifact has to be made again although upstream may not have moved: its content depends on the spec and on
 /// the included artifacts too. `includes` are the current artifacts in the order of `spec.include`.
-pub(crate) fn content_config_changed(spec: &GitRepositorySpec, status: &GitRepositoryStatus, includes: &[Artifact]) -> bool {
+pub(crate) fn content_config_changed(
+    spec: &GitRepositorySpec,
+    status: &GitRepositoryStatus,
+    includes: &[Artifact],
+) -> bool {
     // An absent and an empty `ignore` differ: the empty one turns the default patterns off.
     spec.ignore != status.observed_ignore
         || spec.recurse_submodules != status.observed_recurse_submodules
@@ -23,7 +27,9 @@ pub(crate) fn content_config_changed(spec: &GitRepositorySpec, status: &GitRepos
 /// Whether the included artifacts are others than those recorded.
 pub(crate) fn includes_changed(status: &GitRepositoryStatus, includes: &[Artifact]) -> bool {
     includes.len() != status.included_artifacts.len()
-        || includes.iter().any(|now| !status.included_artifacts.iter().any(|then| then.revision == now.revision))
+        || includes
+            .iter()
+            .any(|now| !status.included_artifacts.iter().any(|then| then.revision == now.revision))
 }
 
 /// Records what the artifact was made of.
@@ -57,7 +63,8 @@ mod tests {
 
     #[test]
     fn every_part_of_the_content_config_counts() {
-        let include = GitInclude { repository: LocalObjectReference { name: "b".into() }, ..GitInclude::default() };
+        let include =
+            GitInclude { repository: LocalObjectReference { name: "b".into() }, ..GitInclude::default() };
         let spec = GitRepositorySpec { include: vec![include.clone()], ..GitRepositorySpec::default() };
         let mut status = GitRepositoryStatus::default();
         let current = [artifact("main@sha1:1", "sha256:1")];

@@ -34,12 +34,22 @@ impl Failure {
 
     /// A file operation failed.
     pub(crate) fn storage(reason: Reason, message: impl Into<String>) -> Self {
-        Self { condition: Some(Type::StorageOperationFailed), reason, message: message.into(), class: Class::Retry }
+        Self {
+            condition: Some(Type::StorageOperationFailed),
+            reason,
+            message: message.into(),
+            class: Class::Retry,
+        }
     }
 
     /// An included repository cannot be used yet.
     pub(crate) fn include(reason: Reason, message: impl Into<String>) -> Self {
-        Self { condition: Some(Type::IncludeUnavailable), reason, message: message.into(), class: Class::Wait }
+        Self {
+            condition: Some(Type::IncludeUnavailable),
+            reason,
+            message: message.into(),
+            class: Class::Wait,
+        }
     }
 
     /// A failure without a condition of its own.
@@ -53,7 +63,12 @@ impl Failure {
     }
 
     /// Puts the failure on the object and tells what ends the attempt. `wait` is the dependency interval.
-    pub(crate) fn record(&self, conditions: &mut Conditions, wait: std::time::Duration, stamp: Stamp) -> Attempt {
+    pub(crate) fn record(
+        &self,
+        conditions: &mut Conditions,
+        wait: std::time::Duration,
+        stamp: Stamp,
+    ) -> Attempt {
         match self.condition {
             // A negative answer about a signature is a statement of its own, not an abnormal state.
             Some(Type::SourceVerified) => {

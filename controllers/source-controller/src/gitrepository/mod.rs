@@ -20,11 +20,11 @@ use api::source::{GitRepository, GitRepositoryStatus};
 use artifact::Location;
 use kube::{Client, Resource as _, ResourceExt as _};
 use runtime::Key;
-use runtime::suspend::{self, Gate};
-use runtime::{Outcome, Reconciler, Run};
 use runtime::events::{Recorder, Severity};
 use runtime::status::Writer;
+use runtime::suspend::{self, Gate};
 use runtime::watch::Store;
+use runtime::{Outcome, Reconciler, Run};
 
 use crate::storage::Storage;
 use attempt::{Attempt, Success};
@@ -117,7 +117,9 @@ impl GitRepositories {
         let removed = match location(object) {
             Ok(location) => {
                 let work = tokio::task::spawn_blocking(move || storage.remove_all(&location));
-                work.await.map_err(|error| error.to_string()).and_then(|result| result.map_err(|error| error.to_string()))
+                work.await
+                    .map_err(|error| error.to_string())
+                    .and_then(|result| result.map_err(|error| error.to_string()))
             }
             // A name that cannot be a directory has never had one.
             Err(_) => Ok(()),
@@ -191,7 +193,9 @@ impl GitRepositories {
             Err(failure) => failure.record(&mut status.conditions, self.requeue_dependency, stamp),
         };
         let resolution = finish(&object, &mut status, ended, stamp);
-        let Some(written) = self.writer.status(&object, object.status.as_ref(), &status, OWNED).await?.object() else {
+        let Some(written) =
+            self.writer.status(&object, object.status.as_ref(), &status, OWNED).await?.object()
+        else {
             return Ok(Outcome::Done);
         };
 
@@ -200,10 +204,7 @@ impl GitRepositories {
         }
         self.announce(&written, observed.status.as_ref(), &status, &outcome);
         Ok(match resolution {
-            Resolution::Rest => match outcome {
-                Err(failure) => Outcome::Terminal(failure.message.into()),
-                Ok(_) => Outcome::Done,
-            },
+            Resolution::Rest => Outcome::Done,
             Resolution::Now => Outcome::Requeue,
             Resolution::AtInterval => Outcome::Interval(object.spec.interval.to_std()),
             Resolution::After(delay) => Outcome::After(delay),
@@ -232,7 +233,8 @@ impl GitRepositories {
             Err(failure) => failure,
             Ok(success) => {
                 let artifact = after.artifact.as_ref();
-                let old = before.and_then(|status| status.artifact.as_ref()).map(|artifact| &*artifact.digest);
+                let old =
+                    before.and_then(|status| status.artifact.as_ref()).map(|artifact| &*artifact.digest);
                 let new = artifact.map(|artifact| &*artifact.digest);
                 let message = match success {
                     Success::Stored(message) => message.clone(),
@@ -273,7 +275,8 @@ impl GitRepositories {
 }
 
 fn recovered(before: Option<&GitRepositoryStatus>, after: &GitRepositoryStatus) -> bool {
-    let failed = |status: &GitRepositoryStatus| FAILURES.iter().any(|type_| status.conditions.is_true(*type_));
+    let failed =
+        |status: &GitRepositoryStatus| FAILURES.iter().any(|type_| status.conditions.is_true(*type_));
     before.is_some_and(failed) && !failed(after)
 }
 

@@ -29,11 +29,9 @@ pub(crate) fn check_supported(spec: &GitRepositorySpec, object_identity_gate: bo
         .terminal());
     }
     match spec.provider() {
-        GitProvider::Github if spec.secret_ref.is_none() => Err(Failure::fetch(
-            Reason::InvalidProviderConfiguration,
-            GITHUB_SECRET_REQUIRED,
-        )
-        .terminal()),
+        GitProvider::Github if spec.secret_ref.is_none() => {
+            Err(Failure::fetch(Reason::InvalidProviderConfiguration, GITHUB_SECRET_REQUIRED).terminal())
+        }
         GitProvider::Aws | GitProvider::Azure => Err(Failure::fetch(
             Reason::InvalidProviderConfiguration,
             format!(
@@ -46,7 +44,8 @@ pub(crate) fn check_supported(spec: &GitRepositorySpec, object_identity_gate: bo
     }
 }
 
-const GITHUB_SECRET_REQUIRED: &str = "secretRef with github app data must be specified when provider is set to github";
+const GITHUB_SECRET_REQUIRED: &str =
+    "secretRef with github app data must be specified when provider is set to github";
 
 /// The remote of the object: URL, credentials, TLS, proxy.
 pub(crate) fn remote(
@@ -58,13 +57,17 @@ pub(crate) fn remote(
         .map(|proxy| net::Proxy::from_secret(&proxy.name, &proxy.data))
         .transpose()
         .map_err(|why| authentication(format!("failed to configure proxy options: {why}")))?;
-    let url = Url::parse(&spec.url)
-        .map_err(|why| Failure::fetch(Reason::UrlInvalid, format!("failed to parse url '{}': {why}", spec.url)).terminal())?;
+    let url = Url::parse(&spec.url).map_err(|why| {
+        Failure::fetch(Reason::UrlInvalid, format!("failed to parse url '{}': {why}", spec.url)).terminal()
+    })?;
     check_provider(spec, secret)?;
-    let options = |why: net::Error| authentication(format!("failed to configure authentication options: {why}"));
+    let options =
+        |why: net::Error| authentication(format!("failed to configure authentication options: {why}"));
     let data = secret.map(|secret| &secret.data);
     let tls = match secret {
-        Some(secret) if url.scheme() == "https" => auth::git_tls(&secret.name, &secret.data).map_err(options)?,
+        Some(secret) if url.scheme() == "https" => {
+            auth::git_tls(&secret.name, &secret.data).map_err(options)?
+        }
         _ => net::Tls::default(),
     };
     let auth = match url.scheme() {
@@ -114,7 +117,9 @@ pub(crate) fn reference(spec: &GitRepositorySpec) -> Reference {
         .map(Reference::Name)
         .or_else(|| given(&wanted.tag).map(Reference::Tag))
         .or_else(|| given(&wanted.semver).map(Reference::Semver))
-        .unwrap_or_else(|| Reference::Branch(given(&wanted.branch).unwrap_or_else(|| DEFAULT_BRANCH.to_owned())))
+        .unwrap_or_else(|| {
+            Reference::Branch(given(&wanted.branch).unwrap_or_else(|| DEFAULT_BRANCH.to_owned()))
+        })
 }
 
 const DEFAULT_BRANCH: &str = "master";
@@ -159,7 +164,10 @@ mod tests {
         assert_eq!(wanted("", "", "", "", "main"), Reference::Branch("main".into()));
         assert_eq!(wanted("", "", "", ">=1", "main"), Reference::Semver(">=1".into()));
         assert_eq!(wanted("", "", "v1", ">=1", "main"), Reference::Tag("v1".into()));
-        assert_eq!(wanted("", "refs/pull/1/head", "v1", ">=1", "main"), Reference::Name("refs/pull/1/head".into()));
+        assert_eq!(
+            wanted("", "refs/pull/1/head", "v1", ">=1", "main"),
+            Reference::Name("refs/pull/1/head".into())
+        );
         assert_eq!(
             wanted(&sha, "refs/pull/1/head", "v1", "", "main"),
             Reference::Commit { sha: sha.clone(), branch: Some("main".into()) }
@@ -177,7 +185,10 @@ mod tests {
     fn credentials_that_cannot_work_are_named() {
         let (_, reason, message, class) = failure(remote(&spec("ssh://git@h/r"), None, None));
         assert_eq!((reason, class), ("AuthenticationFailed", Class::Retry));
-        assert_eq!(message, "failed to configure authentication options: invalid 'ssh' auth option: 'identity' is required");
+        assert_eq!(
+            message,
+            "failed to configure authentication options: invalid 'ssh' auth option: 'identity' is required"
+        );
         let (_, reason, message, _) =
             failure(remote(&spec("https://h/r"), Some(&secret(&[("githubAppID", "1")])), None));
         assert_eq!(reason, "InvalidProviderConfiguration");
