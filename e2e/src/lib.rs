@@ -1,1 +1,4 @@
-//! Scenarios on the real control plane.
+//! What the scenarios, the demo and the benchmarks share.
+
+pub mod converge;
+pub mod folder;

@@ -40,7 +40,7 @@ impl Controller {
     /// # Errors
     /// When it does not build.
     pub fn source(plane: &ControlPlane) -> Result<Self> {
-        Self::source_at(plane, &built("source-controller")?)
+        Self::source_at(plane, &built("source-controller", Profile::Same)?)
     }
 
     /// Our kustomize-controller, built if needed.
@@ -48,7 +48,7 @@ impl Controller {
     /// # Errors
     /// When it does not build.
     pub fn kustomize(plane: &ControlPlane) -> Result<Self> {
-        Self::kustomize_at(plane, &built("kustomize-controller")?)
+        Self::kustomize_at(plane, &built("kustomize-controller", Profile::Same)?)
     }
 
     /// A source-controller at a path, with the flags that ours and its peer have in common.
@@ -275,30 +275,44 @@ impl Drop for Running {
     }
 }
 
-/// The path of one of our programs, built once a test process in the profile that the test itself was built in.
-fn built(program: &str) -> Result<PathBuf> {
+/// How our programs are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// As the program that asks.
+    Same,
+    /// As it ships.
+    Release,
+}
+
+/// The path of one of our programs, built once a process (cargo shows its progress on stderr only for a release build,
+/// which takes minutes).
+///
+/// # Errors
+/// When it does not build.
+pub fn built(program: &str, profile: Profile) -> Result<PathBuf> {
     static BUILT: OnceLock<Mutex<BTreeMap<String, PathBuf>>> = OnceLock::new();
     let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(path) = built.get(program) {
+    let key = format!("{program} {profile:?}");
+    if let Some(path) = built.get(&key) {
         return Ok(path.clone());
     }
     let me = std::env::current_exe()?;
-    // target/debug/deps/test-0123, target/debug/examples/x or target/debug/e2e
-    let profile = me
+    // target/debug/deps/test-0123, target/debug/examples/x or target/debug/demo
+    let own = me
         .ancestors()
         .find(|dir| dir.file_name().is_some_and(|name| name == "debug" || name == "release"))
         .with_context(|| format!("{} is not in a cargo target folder", me.display()))?;
+    let target = own.parent().context("a profile's folder has a parent")?;
+    let release = profile == Profile::Release || own.ends_with("release");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(plane::places::root()).args(["build", "--quiet", "--package", program]);
-    if let Some(target) = profile.parent() {
-        cargo.arg("--target-dir").arg(target);
-    }
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
+    cargo
+        .current_dir(plane::places::root())
+        .args(["build", "--package", program, "--target-dir"])
+        .arg(target);
+    cargo.arg(if release { "--release" } else { "--quiet" });
     let status = cargo.stdin(Stdio::null()).status().context("starting cargo")?;
     ensure!(status.success(), "`cargo build --package {program}` failed");
-    let path = profile.join(program);
-    built.insert(program.to_owned(), path.clone());
+    let path = target.join(if release { "release" } else { "debug" }).join(program);
+    built.insert(key, path.clone());
     Ok(path)
 }

@@ -1,0 +1,65 @@
+//! Benchmarks on a real control plane; run by `cargo xtask bench`.
+
+mod converge;
+mod fleet;
+mod report;
+mod requests;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the controllers, built for release, on a real control plane.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// From created to Ready: install, upgrade, forced no-op and idle of many Kustomizations on one repository
+    Converge(Converge),
+}
+
+/// What is measured.
+#[derive(clap::Args)]
+pub(crate) struct Converge {
+    /// Kustomizations
+    #[arg(short = 'n', long = "kustomizations", default_value_t = 100, value_name = "N")]
+    kustomizations: usize,
+    /// Objects of each Kustomization
+    #[arg(long, default_value_t = 5)]
+    objects: usize,
+    /// Reconciles at once in each controller
+    #[arg(long, default_value_t = 20)]
+    workers: usize,
+    /// How long the idle phase is watched, in seconds
+    #[arg(long, default_value_t = 30)]
+    idle: u64,
+    /// Also measures the source-controller and kustomize-controller in DIR, and prints the ratios
+    #[arg(long, value_name = "DIR")]
+    flux_bin: Option<PathBuf>,
+    /// Measures our controllers as DIR holds them instead of building them for release
+    #[arg(long, value_name = "DIR")]
+    our_bin: Option<PathBuf>,
+    /// Measures only the controllers of --flux-bin
+    #[arg(long, requires = "flux_bin")]
+    only_flux: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Converge(options) => converge::run(&options).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
