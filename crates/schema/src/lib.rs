@@ -85,7 +85,7 @@ impl<'s> Node<'s> {
     #[must_use]
     pub fn field(self, name: &str) -> Option<Node<'s>> {
         let data = self.data()?;
-        let number = data.fields.iter().find(|(field, _)| field == name).map(|(_, number)| *number);
+        let number = data.fields.iter().find(|(field, _)| **field == *name).map(|(_, number)| *number);
         number.or(data.values).map(|number| self.at(number))
     }
 
