@@ -297,18 +297,18 @@ pub(crate) enum PackPiece {
 
 async fn read_advertisement(packets: &mut PacketReader) -> Result<Advertisement, Error> {
     let mut lines = Vec::new();
+    let mut announced = false;
     loop {
         match packets.required().await? {
+            // Over HTTP the service is announced first, in a message of its own.
+            Packet::Data(line) if line.starts_with(b"# service=") => announced = true,
             Packet::Data(line) => {
-                // Over HTTP the service is announced first, in a message of its own.
-                if !line.starts_with(b"# service=") {
-                    lines.push(line);
-                    if lines.len() > MOST_REFERENCES {
-                        return Err(Error::protocol("more references than any repository has"));
-                    }
+                lines.push(line);
+                if lines.len() > MOST_REFERENCES {
+                    return Err(Error::protocol("more references than any repository has"));
                 }
             }
-            Packet::Flush if lines.is_empty() => {}
+            Packet::Flush if announced => announced = false,
             Packet::Flush => break,
             Packet::Delimiter | Packet::ResponseEnd => {
                 return Err(Error::protocol("a section in an advertisement"));
@@ -319,7 +319,8 @@ async fn read_advertisement(packets: &mut PacketReader) -> Result<Advertisement,
 }
 
 fn parse_advertisement(lines: &[Bytes]) -> Result<Advertisement, Error> {
-    let (first, rest) = lines.split_first().ok_or_else(|| Error::protocol("an empty advertisement"))?;
+    // In the oldest protocol an empty repository has nothing to say.
+    let Some((first, rest)) = lines.split_first() else { return advertisement(Vec::new(), Some(Vec::new())) };
     if text(first) == "version 2" {
         let capabilities: Vec<String> = rest.iter().map(|line| text(line)).collect();
         return advertisement(capabilities, None);

@@ -212,6 +212,8 @@ impl server::Handler for Login {
             return Ok(());
         };
         session.channel_success(id)?;
+        // What a shell would make of the quotes.
+        let path = path.replace("'\\''", "'").replace("'\\!'", "!");
         let directory = self.root.path().join(path.trim_start_matches('/'));
         let mut program = tokio::process::Command::from(command());
         program
