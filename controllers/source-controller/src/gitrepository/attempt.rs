@@ -155,11 +155,8 @@ impl<'a> Attempt<'a> {
         self.check_verification()?;
         if same_revision && same_config {
             self.conditions().delete(Type::FetchFailed);
-            self.notice(
-                Severity::Trace,
-                Reason::GitOperationSucceeded,
-                format!("no changes since last reconciliation: observed revision '{}'", resolved.revision),
-            );
+            // Flux records this as a Kubernetes Event too. An attempt that changes nothing writes nothing here.
+            tracing::info!("no changes since last reconciliation: observed revision '{}'", resolved.revision);
             self.stored(&resolved.revision);
             return Ok(Success::Unchanged);
         }
