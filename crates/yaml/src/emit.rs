@@ -107,6 +107,10 @@ impl Writer<'_> {
             Tag::Binary => self.resolved_key(&entry.key)?,
             _ => std::borrow::Cow::Borrowed(entry.key.text()),
         };
+        if text.contains('\u{85}') {
+            // A line break in Go's JSON, which may not stand in the key of a flow mapping.
+            return Err(ScalarError::ControlCharacter { line: entry.key.line() });
+        }
         let text = text::through_json(&text, entry.key.line())?;
         let style = text::Choice::of(&text);
         if text.len() <= SIMPLE_KEY_LIMIT && !style.multiline() {

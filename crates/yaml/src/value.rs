@@ -250,7 +250,9 @@ fn json(value: &Value, top: bool) -> Result<serde_json::Value, ScalarError> {
 /// Go decodes the top of an object into `map[string]any`, which takes any scalar key, and mappings below into maps
 /// of the keys' own types, which its JSON refuses unless all are strings.
 pub(crate) fn check_key(key: &Scalar, top: bool) -> Result<(), ScalarError> {
-    if matches!(key.tag(), Tag::Str | Tag::Custom) || (top && !key.is_null()) {
+    // go-yaml writes quotes for a key without text, which makes it a string.
+    let no_text = key.is_null() && key.text().is_empty();
+    if matches!(key.tag(), Tag::Str | Tag::Custom) || (top && !key.is_null()) || no_text {
         Ok(())
     } else {
         Err(ScalarError::Key { line: key.line(), key: key.text().to_owned() })

@@ -74,13 +74,9 @@ impl<'a> Builder<'a> {
         self.scanner.next().map(drop)
     }
 
-    fn at(&mut self, wanted: &TokenKind<'_>) -> Result<bool, ReadError> {
-        Ok(self.scanner.peek()?.kind == *wanted)
-    }
-
     /// Takes the next token if it is `wanted`.
     fn take(&mut self, wanted: &TokenKind<'_>) -> Result<bool, ReadError> {
-        let found = self.at(wanted)?;
+        let found = self.scanner.peek()?.kind == *wanted;
         if found {
             self.skip()?;
         }
@@ -312,14 +308,10 @@ impl<'a> Builder<'a> {
                 return self.finish(mapping);
             }
             let mark = self.mark()?;
-            // A value without a key has an empty one.
-            let key = if self.take(&TokenKind::Key)? {
-                self.block_mapping_part(mark)?
-            } else if self.at(&TokenKind::Value)? {
-                empty(mark)
-            } else {
+            if !self.take(&TokenKind::Key)? {
                 return self.fail("did not find expected key");
-            };
+            }
+            let key = self.block_mapping_part(mark)?;
             let value =
                 if self.take(&TokenKind::Value)? { self.block_mapping_part(mark)? } else { empty(mark) };
             self.add(&mut mapping, key, value, mark)?;
