@@ -61,7 +61,7 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(text: &'a str, line: u32, profile: Profile, limits: &ReadLimits) -> Builder<'a> {
         Builder {
-            scanner: Scanner::new(text, line, limits),
+            scanner: Scanner::new(text, line, profile, limits),
             profile,
             anchors: HashMap::new(),
             tag_prefixes: Vec::new(),
@@ -93,6 +93,7 @@ impl<'a> Builder<'a> {
         self.anchors.clear();
         self.alias_nodes_left = self.alias_nodes;
         while !first && self.take(&TokenKind::DocumentEnd)? {}
+        let mut explicit = true;
         match self.scanner.peek()?.kind {
             TokenKind::StreamEnd => return Ok(None),
             TokenKind::VersionDirective { .. }
@@ -103,7 +104,7 @@ impl<'a> Builder<'a> {
                     return self.fail("did not find expected <document start>");
                 }
             }
-            _ if first => {}
+            _ if first => explicit = false,
             _ => return self.fail("did not find expected <document start>"),
         }
         let mark = self.mark()?;
@@ -112,7 +113,11 @@ impl<'a> Builder<'a> {
             | TokenKind::TagDirective { .. }
             | TokenKind::DocumentStart
             | TokenKind::DocumentEnd
-            | TokenKind::StreamEnd => empty(mark),
+            | TokenKind::StreamEnd
+                if explicit =>
+            {
+                empty(mark)
+            }
             _ => self.node(Place::Block)?,
         };
         self.take(&TokenKind::DocumentEnd)?;
@@ -163,7 +168,8 @@ impl<'a> Builder<'a> {
         }
         let value = self.content(place, &properties)?;
         if let Some(name) = properties.anchor {
-            self.anchors.insert(name, Some(value.clone()));
+            // An anchor of the same name inside is the later one, and stays.
+            self.anchors.entry(name).and_modify(|known| _ = known.get_or_insert_with(|| value.clone()));
         }
         Ok(value)
     }
@@ -381,7 +387,7 @@ impl<'a> Builder<'a> {
                 value = self.flow_value(&ends)?;
             } else {
                 key = self.node(Place::Flow)?;
-                value = empty_in_flow(self.mark()?);
+                value = empty_in_flow(self.profile, self.mark()?);
             }
             self.add(&mut mapping, key, value, mark)?;
         }
@@ -392,13 +398,17 @@ impl<'a> Builder<'a> {
         if self.take(&TokenKind::Value)? {
             self.flow_part(ends, behind(mark))
         } else {
-            Ok(empty_in_flow(mark))
+            Ok(empty_in_flow(self.profile, mark))
         }
     }
 
     fn flow_part(&mut self, ends: &[TokenKind<'_>], mark: Mark) -> Result<Value, ReadError> {
         let next = &self.scanner.peek()?.kind;
-        if ends.iter().any(|end| end == next) { Ok(empty_in_flow(mark)) } else { self.node(Place::Flow) }
+        if ends.iter().any(|end| end == next) {
+            Ok(empty_in_flow(self.profile, mark))
+        } else {
+            self.node(Place::Flow)
+        }
     }
 
     fn add(&self, mapping: &mut Mapping, key: Value, value: Value, mark: Mark) -> Result<(), ReadError> {
@@ -491,8 +501,9 @@ fn empty(mark: Mark) -> Value {
 
 /// Nothing behind an indicator in a flow collection: a null that turns into an empty string when go-yaml has written
 /// it and read it again, because it writes quotes there.
-fn empty_in_flow(mark: Mark) -> Value {
-    Value::Scalar(place(Scalar::new("", Tag::Null).with_style(Style::SingleQuoted), mark))
+fn empty_in_flow(profile: Profile, mark: Mark) -> Value {
+    let style = if profile == Profile::V3 { Style::SingleQuoted } else { Style::Plain };
+    Value::Scalar(place(Scalar::new("", Tag::Null).with_style(style), mark))
 }
 
 /// The place behind a one-character indicator.

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::ReadLimits;
 use super::token::{Mark, Token, TokenKind};
-use crate::Style;
 use crate::error::ReadError;
+use crate::{Profile, Style};
 
 /// A key without `?` ends at most this many bytes behind its start.
 const SIMPLE_KEY_REACH: usize = 1024;
@@ -40,11 +40,14 @@ pub(super) struct Scanner<'a> {
     taken: usize,
     ended: bool,
     depth_limit: usize,
+    /// How many tokens are fetched before the first is handed out. It decides whether an error behind the end of a
+    /// document is met.
+    lookahead: usize,
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner of `text`, whose first line has `line` lines of the file before it.
-    pub(super) fn new(text: &'a str, line: u32, limits: &ReadLimits) -> Scanner<'a> {
+    pub(super) fn new(text: &'a str, line: u32, profile: Profile, limits: &ReadLimits) -> Scanner<'a> {
         Scanner {
             text,
             bytes: text.as_bytes(),
@@ -60,12 +63,13 @@ impl<'a> Scanner<'a> {
             taken: 0,
             ended: false,
             depth_limit: limits.depth,
+            lookahead: if profile == Profile::V3 { 3 } else { 1 },
         }
     }
 
     /// The next token, which stays where it is.
     pub(super) fn peek(&mut self) -> Result<&Token<'a>, ReadError> {
-        while !self.ended && (self.tokens.is_empty() || self.head_may_be_key()?) {
+        while !self.ended && (self.tokens.len() < self.lookahead || self.head_may_be_key()?) {
             self.fetch()?;
         }
         // After the end there is nothing but the end.
