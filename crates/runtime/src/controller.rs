@@ -337,7 +337,7 @@ impl<K: Watched + Reconciled> Controller<K> {
             metrics.queue_depth.set(&[name, name, "-100"], depth(low));
             let ages: Vec<f64> =
                 queue.running().map(|start| now.saturating_sub(start).as_secs_f64()).collect();
-            metrics.queue_unfinished.set(&[name, name], ages.iter().sum());
+            metrics.queue_unfinished.set(&[name, name], ages.iter().copied().fold(0.0, |sum, age| sum + age));
             metrics.queue_longest.set(&[name, name], ages.iter().copied().fold(0.0, f64::max));
         });
     }

@@ -252,6 +252,10 @@ impl GitRepositories {
                 return;
             }
         };
+        if failure.class == Class::Stall {
+            // The run ends without an error, since a retry could not help: nobody else logs it.
+            tracing::error!(error = failure.message, "reconciliation stalled");
+        }
         let severity = if failure.class == Class::Wait { Severity::Trace } else { Severity::Warning };
         self.emit(object, severity, failure.reason, &failure.message, None);
     }
