@@ -9,7 +9,7 @@ mod rules;
 mod set;
 
 pub use generic::assess;
-pub use pods::{PodCensus, with_pods};
+pub use pods::{Deleting, PodCensus, with_pods};
 pub use set::{Tally, tally};
 
 use std::fmt;
@@ -55,12 +55,14 @@ pub struct Health {
     pub message: String,
     /// When the verdict changes by time alone (an unschedulable Pod becomes Failed).
     pub changes_at: Option<Timestamp>,
+    /// A Pod that no node has room for: not the fault of its owner.
+    pub unschedulable: bool,
 }
 
 impl Health {
     /// A verdict that stands until the object changes.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), changes_at: None }
+        Self { status, message: message.into(), changes_at: None, unschedulable: false }
     }
 
     pub(crate) fn current() -> Self {

@@ -1,6 +1,3 @@
-use serde_json::Value;
-
-use crate::generic::{at, conditions, text};
 use crate::{Health, Status};
 
 /// What the Pods of a StatefulSet or ReplicaSet say about it.
@@ -11,15 +8,20 @@ pub struct PodCensus {
 
 impl PodCensus {
     /// Counts a Pod, given its own health. Pods being deleted and Pods that only wait for a node do not count.
-    pub fn add(&mut self, pod: &Value, health: &Health) {
-        let deleting = at(pod, &["metadata", "deletionTimestamp"]).is_some_and(|v| !v.is_null());
-        let unschedulable = conditions(pod)
-            .any(|c| c.is("PodScheduled") && c.status == "False" && c.reason == "Unschedulable");
-        if health.status == Status::Failed && !deleting && !unschedulable {
-            let name = text(pod, &["metadata", "name"]);
+    pub fn add(&mut self, name: &str, deleting: Deleting, health: &Health) {
+        if health.status == Status::Failed && deleting == Deleting::No && !health.unschedulable {
             self.failed.push(format!("{name}: {}", health.message));
         }
     }
+}
+
+/// Whether a Pod is being deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleting {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
 }
 
 /// How many failed Pods a message names.

@@ -87,9 +87,9 @@ fn pending_pod(object: &Value, now: Timestamp) -> Health {
     let created = text(object, &["metadata", "creationTimestamp"]).parse::<Timestamp>();
     match created.and_then(|c| c.checked_add(SCHEDULING_WINDOW)) {
         Ok(deadline) if now < deadline => {
-            Health { status: Status::InProgress, message, changes_at: Some(deadline) }
+            Health { status: Status::InProgress, message, changes_at: Some(deadline), unschedulable: true }
         }
-        _ => Health::failed(message),
+        _ => Health { unschedulable: true, ..Health::failed(message) },
     }
 }
 

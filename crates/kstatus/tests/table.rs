@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use kstatus::{Health, PodCensus, Status, Tally, assess, tally, with_pods};
+use kstatus::{Deleting, Health, PodCensus, Status, Tally, assess, tally, with_pods};
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -78,22 +78,16 @@ fn unschedulable_turns_into_failure_by_time() {
 #[test]
 fn failed_pods_fail_their_owner_while_it_is_in_progress() {
     let crashing = Health::new(Status::Failed, "containers crash in a loop: app");
-    let pod = |name: &str, extra: Value| {
-        let mut pod = json!({"metadata": {"name": name}});
-        overlay(&mut pod, &extra);
-        pod
-    };
     let open = Health::new(Status::InProgress, "0 of 1 replicas ready");
 
     let mut census = PodCensus::default();
-    census.add(&pod("gone", json!({"metadata": {"deletionTimestamp": "x"}})), &crashing);
-    census.add(
-        &pod("queued", json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}})),
-        &crashing,
-    );
+    census.add("gone", Deleting::Yes, &crashing);
+    let mut queued = crashing.clone();
+    queued.unschedulable = true;
+    census.add("queued", Deleting::No, &queued);
     assert_eq!(with_pods(open.clone(), &census), open);
 
-    census.add(&pod("web-0", json!({})), &crashing);
+    census.add("web-0", Deleting::No, &crashing);
     let failed = with_pods(open, &census);
     assert_eq!(failed.status, Status::Failed);
     assert_eq!(failed.message, "1 pods have failed (web-0: containers crash in a loop: app)");

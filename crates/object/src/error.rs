@@ -17,4 +17,12 @@ pub enum Error {
     /// A stage entry that is not `group/Kind`.
     #[error("invalid custom apply stage kind '{0}': expected group/Kind")]
     StageKind(String),
+    /// A label selector that does not parse.
+    #[error("invalid label selector '{selector}': cannot read '{part}'")]
+    Selector {
+        /// The whole text.
+        selector: String,
+        /// The requirement at fault.
+        part: String,
+    },
 }

@@ -11,6 +11,7 @@ mod mask;
 mod metadata;
 mod normalise;
 mod order;
+mod selector;
 mod switches;
 
 pub use error::Error;
@@ -21,4 +22,5 @@ pub use mask::{mask_secret_pair, mask_text, masked};
 pub use metadata::{Owner, OwnerLabels, annotation, label, set_common_metadata, set_owner_labels, string_at};
 pub use normalise::{drop_invalid_ca_bundle, normalise};
 pub use order::{CustomStages, Stage, apply_order};
+pub use selector::LabelSelector;
 pub use switches::{SsaMode, Switches};
