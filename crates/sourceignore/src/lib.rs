@@ -1,184 +1,130 @@
-//! `.sourceignore` files and `spec.ignore`: which files are left out of an artifact.
+//! `.sourceignore` rules: which files of a source stay out of its artifact.
 //!
-//! The language is that of go-git, which Flux uses, and not git's: a file below an ignored directory can be taken in again
-//! (`/*` followed by `!/deploy`), braces are ordinary characters, and each path element is matched as Go's
-//! `path/filepath.Match` does.
+//! The language is the go-git flavour of gitignore, as Flux uses it, not git's own: every path is tested by itself, so a
+//! file below an excluded directory can be taken back in; a pattern without `/` matches any element of a path; elements
+//! are matched as Go's `filepath.Match` does. The decisions are held equal to go-git's by a table (`tests/`).
 //!
-//! Without any pattern of the user the default patterns apply. With at least one, in a file or in the spec, only those for
-//! version control remain, before the user's.
+//! ```
+//! let files = [sourceignore::IgnoreFile { directory: "docs", text: "*.md\n!keep.md" }];
+//! let matcher = sourceignore::Matcher::for_source(files, Some("/*\n!/docs"));
+//! assert!(!matcher.ignores("docs/a.md", sourceignore::Kind::File)); // `!/docs` comes last and wins
+//! assert!(matcher.ignores("README", sourceignore::Kind::File));
+//! ```
 
 mod glob;
 mod pattern;
 
-use pattern::Pattern;
+use pattern::{Decision, Pattern};
 
-/// Name of the files with patterns.
-pub const FILE_NAME: &str = ".sourceignore";
+/// The name of ignore files.
+pub const IGNORE_FILE: &str = ".sourceignore";
 
-const VERSION_CONTROL: &str = ".git/\n.gitignore\n.gitmodules\n.gitattributes\n";
-const EXTENSIONS: &str = "*.jpg\n*.jpeg\n*.gif\n*.png\n*.wmv\n*.flv\n*.tar.gz\n*.zip\n";
-const CONTINUOUS_INTEGRATION: &str = ".github/\n.circleci/\n.travis.yml\n.gitlab-ci.yml\nappveyor.yml\n.drone.yml\n\
-    cloudbuild.yaml\ncodeship-services.yml\ncodeship-steps.yml\n";
-const EXTRA: &str = "**/.goreleaser.yml\n**/.sops.yaml\n**/.flux.yaml\n";
+/// Files of version control, out unless a pattern takes them back in.
+const VERSION_CONTROL: [&str; 4] = [".git/", ".gitignore", ".gitmodules", ".gitattributes"];
 
-/// The rules of one artifact.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// In the order given: the last that matches decides.
+/// What else stays out of a source that has no pattern of its own.
+const DEFAULTS: [&str; 20] = [
+    "*.jpg",
+    "*.jpeg",
+    "*.gif",
+    "*.png",
+    "*.wmv",
+    "*.flv",
+    "*.tar.gz",
+    "*.zip",
+    ".github/",
+    ".circleci/",
+    ".travis.yml",
+    ".gitlab-ci.yml",
+    "appveyor.yml",
+    ".drone.yml",
+    "cloudbuild.yaml",
+    "codeship-services.yml",
+    "codeship-steps.yml",
+    "**/.goreleaser.yml",
+    "**/.sops.yaml",
+    "**/.flux.yaml",
+];
+
+/// What a path is; patterns that end in `/` match directories only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// Anything else.
+    File,
+}
+
+/// An ignore file of a source.
+#[derive(Clone, Copy, Debug)]
+pub struct IgnoreFile<'a> {
+    /// The directory that holds it, relative to the root and `/`-separated; empty for the root. Its patterns apply only
+    /// below this directory.
+    pub directory: &'a str,
+    /// Its content.
+    pub text: &'a str,
+}
+
+/// Patterns in order; of those that match a path, the last decides.
+#[derive(Clone, Debug, Default)]
+pub struct Matcher {
     patterns: Vec<Pattern>,
 }
 
-impl Rules {
-    /// The rules from `.sourceignore` files (the directory each lies in, empty for the root, and its content; a directory
-    /// before those below it), then those of the spec.
-    pub fn new(files: &[(String, Vec<u8>)], spec: Option<&str>) -> Self {
-        let mut user: Vec<Pattern> = files
-            .iter()
-            .flat_map(|(directory, text)| parse(directory, &String::from_utf8_lossy(text)))
-            .collect();
-        user.extend(parse("", spec.unwrap_or_default()));
-        let mut patterns = parse("", VERSION_CONTROL);
-        if user.is_empty() {
-            patterns.extend(
-                [EXTENSIONS, CONTINUOUS_INTEGRATION, EXTRA].into_iter().flat_map(|set| parse("", set)),
-            );
+impl Matcher {
+    /// The rules of GitRepository, and of OCIRepository when it extracts: version control files, then the ignore files
+    /// found in the source (in any order here), then `spec.ignore`. Without a single pattern of these, the other defaults
+    /// apply: pictures, archives, CI files, `.sops.yaml` and the like.
+    pub fn for_source<'a>(
+        files: impl IntoIterator<Item = IgnoreFile<'a>>,
+        spec_ignore: Option<&str>,
+    ) -> Self {
+        let own = Self::without_defaults(files, spec_ignore).patterns;
+        let mut patterns = parsed(VERSION_CONTROL);
+        if own.is_empty() {
+            patterns.extend(parsed(DEFAULTS));
         }
-        patterns.extend(user);
+        patterns.extend(own);
         Self { patterns }
     }
 
-    /// Whether a file or directory is left out. Each entry is asked for by itself: that a directory is left out says nothing
-    /// about what is below it. `path` is relative to the root and `/`-separated.
-    pub fn ignores(&self, path: &str, directory: bool) -> bool {
-        let elements: Vec<&str> = path.split('/').filter(|element| !element.is_empty()).collect();
-        self.patterns
-            .iter()
-            .rev()
-            .find(|pattern| pattern.matches(&elements, directory))
-            .is_some_and(|pattern| !pattern.includes)
+    /// The rules of Bucket: only what is given.
+    pub fn without_defaults<'a>(
+        files: impl IntoIterator<Item = IgnoreFile<'a>>,
+        spec_ignore: Option<&str>,
+    ) -> Self {
+        let mut files: Vec<(Vec<&str>, &str)> =
+            files.into_iter().map(|file| (elements(file.directory).collect(), file.text)).collect();
+        // A directory's own file before those below it, directories in byte order of their names.
+        files.sort_by(|one, other| one.0.cmp(&other.0));
+        let mut patterns = Vec::new();
+        for (directory, text) in files {
+            patterns.extend(read(text, &directory));
+        }
+        patterns.extend(spec_ignore.into_iter().flat_map(|text| read(text, &[])));
+        Self { patterns }
+    }
+
+    /// Whether the path, relative to the root and `/`-separated, stays out. Nothing follows for what is below it.
+    pub fn ignores(&self, path: &str, kind: Kind) -> bool {
+        let path: Vec<&str> = elements(path).collect();
+        let decision = self.patterns.iter().rev().find_map(|pattern| pattern.decide(&path, kind));
+        decision == Some(Decision::Exclude)
     }
 }
 
-fn parse(directory: &str, text: &str) -> Vec<Pattern> {
-    text.lines()
+fn elements(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|element| !element.is_empty() && *element != ".")
+}
+
+/// The patterns of a text: one a line, empty lines and comments left out.
+fn read<'a>(text: &'a str, directory: &'a [&str]) -> impl Iterator<Item = Pattern> + 'a {
+    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    lines
         .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
         .map(|line| Pattern::parse(line, directory))
-        .collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Path (a directory when it ends in `/`) and whether it is left out.
-    fn check(rules: &Rules, expected: &[(&str, bool)]) {
-        for (path, ignored) in expected {
-            assert_eq!(rules.ignores(path.trim_end_matches('/'), path.ends_with('/')), *ignored, "{path}");
-        }
-    }
-
-    #[test]
-    fn the_defaults_apply_without_patterns_of_the_user() {
-        let rules = Rules::new(&[], None);
-        check(
-            &rules,
-            &[
-                (".git/", true),
-                (".git/config", true),
-                (".gitignore", true),
-                ("docs/a.png", true),
-                ("a.tar.gz", true),
-                (".github/", true),
-                (".github/workflows/ci.yaml", true),
-                ("deploy/.sops.yaml", true),
-                (".sops.yaml", true),
-                ("app.yaml", false),
-                (".sourceignore", false),
-                ("github/x.yaml", false),
-            ],
-        );
-        check(
-            &Rules::new(&[(String::new(), b"# only a comment\n \n".to_vec())], Some("")),
-            &[("a.png", true)],
-        );
-    }
-
-    #[test]
-    fn one_pattern_of_the_user_turns_most_defaults_off() {
-        let rules = Rules::new(&[(String::new(), b"foo\n".to_vec())], None);
-        check(
-            &rules,
-            &[("a.png", false), (".github/x", false), (".git/x", true), ("foo", true), ("a/foo/b", true)],
-        );
-        check(&Rules::new(&[], Some("!.git/")), &[(".git/", false), (".git/config", false)]);
-    }
-
-    #[test]
-    fn what_is_below_an_ignored_directory_can_be_taken_in_again() {
-        let rules = Rules::new(&[], Some("/*\n!/deploy\n/deploy/**/*.md\n"));
-        check(
-            &rules,
-            &[
-                ("README.md", true),
-                ("src/", true),
-                ("src/main.go", true),
-                ("deploy/", false),
-                ("deploy/a.yaml", false),
-                ("deploy/x/readme.md", true),
-                ("deploy/readme.md", true),
-            ],
-        );
-        check(
-            &Rules::new(&[], Some("deep\n!deep/file.yaml\n")),
-            &[("deep/x", true), ("deep/file.yaml", false)],
-        );
-    }
-
-    #[test]
-    fn patterns_of_a_file_hold_below_its_directory() {
-        let rules = Rules::new(&[("charts".into(), b"*.txt\n/top\nx/y\n".to_vec())], None);
-        check(
-            &rules,
-            &[
-                ("a.txt", false),
-                ("charts/a.txt", true),
-                ("charts/deep/a.txt", true),
-                ("charts/top/z", true),
-                ("charts/deep/top", false),
-                ("charts/x/y/z", true),
-                ("charts/deep/x/y", false),
-                ("charts/", false),
-            ],
-        );
-    }
-
-    #[test]
-    fn the_spec_comes_after_the_files() {
-        let rules = Rules::new(&[(String::new(), b"*.yaml\n".to_vec())], Some("!keep.yaml"));
-        check(&rules, &[("a.yaml", true), ("keep.yaml", false), ("x/keep.yaml", false)]);
-    }
-
-    #[test]
-    fn corners() {
-        check(&Rules::new(&[], Some("dir/**")), &[("dir/", true), ("dir/a", true), ("x/dir/a", false)]);
-        check(&Rules::new(&[], Some("**")), &[("a", true), ("a/b", true)]);
-        check(
-            &Rules::new(&[], Some("**/b/c")),
-            &[("b/c", true), ("a/b/c", true), ("a/b/c/d", true), ("a/b", false)],
-        );
-        check(&Rules::new(&[], Some("a**/b")), &[("aa/b", false), ("a/b", false)]);
-        check(
-            &Rules::new(&[], Some("only/")),
-            &[("only/", true), ("only", false), ("only/x", true), ("a/only", false)],
-        );
-        check(&Rules::new(&[], Some("a/only/")), &[("a/only/", true), ("a/only", false), ("a/only/x", true)]);
-        check(&Rules::new(&[], Some("*.{png,jpg}")), &[("a.png", false), ("a.{png,jpg}", true)]);
-        check(&Rules::new(&[], Some("[z")), &[("[z", false)]);
-        check(
-            &Rules::new(&[], Some("trailing  \nkept\\ ")),
-            &[("trailing", true), ("kept ", true), ("kept", false)],
-        );
-        check(&Rules::new(&[], Some("win.txt\r\nb")), &[("win.txt", true)]);
-        check(&Rules::new(&[], Some("\\#hash\n\\!bang")), &[("#hash", true), ("!bang", true)]);
-    }
+fn parsed<const COUNT: usize>(lines: [&str; COUNT]) -> Vec<Pattern> {
+    lines.iter().map(|line| Pattern::parse(line, &[])).collect()
 }

@@ -1,92 +1,121 @@
-//! One line of a `.sourceignore` file.
+//! One pattern.
 
-use crate::glob;
+use crate::Kind;
+use crate::glob::Glob;
 
-/// A parsed pattern.
-#[derive(Debug, Clone)]
+/// What a pattern says about a path that it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Exclude,
+    Include,
+}
+
+/// A line of an ignore file.
+#[derive(Clone, Debug)]
 pub(crate) struct Pattern {
-    /// Whether it takes in instead of leaving out (`!`).
-    pub includes: bool,
-    /// The elements of the directory that its file lies in.
+    /// The directory of the file, element by element.
     domain: Vec<String>,
-    /// Whether it matches directories, and what is below them, only.
+    decision: Decision,
     directories_only: bool,
     shape: Shape,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
 enum Shape {
-    /// Matches any one element of a path.
-    Name(String),
-    /// Matches from the domain on, element by element.
-    Path(Vec<String>),
+    /// Without `/`: matches any element of a path.
+    Name(Glob),
+    /// With `/`: matches a path from its beginning, not necessarily to its end.
+    Path(Vec<Step>),
+}
+
+/// An element of a path pattern.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Nothing between two slashes, or before the first: begins a new run of exact steps.
+    Empty,
+    /// `**`.
+    AnyDirectories,
+    /// An element to match.
+    Element(Glob),
+    /// An element that merely contains `**`, which go-git never matches.
+    Never,
 }
 
 impl Pattern {
-    pub(crate) fn parse(line: &str, directory: &str) -> Self {
-        let (includes, text) = match line.strip_prefix('!') {
+    /// Reads a line of an ignore file in the directory `domain`. Every line is a pattern; some match nothing.
+    pub(crate) fn parse(line: &str, domain: &[&str]) -> Self {
+        let (decision, line) = match line.strip_prefix('!') {
+            Some(rest) => (Decision::Include, rest),
+            None => (Decision::Exclude, line),
+        };
+        // An escaped space at the end stays, together with all before it.
+        let line = if line.ends_with("\\ ") { line } else { line.trim_end_matches(' ') };
+        let (directories_only, line) = match line.strip_suffix('/') {
             Some(rest) => (true, rest),
             None => (false, line),
         };
-        // A blank at the end counts only when it is escaped.
-        let text = if text.ends_with("\\ ") { text } else { text.trim_end_matches(' ') };
-        let (directories_only, text) = match text.strip_suffix('/') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let shape = if text.contains('/') {
-            Shape::Path(text.split('/').map(str::to_owned).collect())
+        let shape = if line.contains('/') {
+            Shape::Path(line.split('/').map(Step::parse).collect())
         } else {
-            Shape::Name(text.to_owned())
+            Shape::Name(Glob::parse(line))
         };
-        let domain = directory.split('/').filter(|element| !element.is_empty()).map(str::to_owned).collect();
-        Self { includes, domain, directories_only, shape }
+        let domain = domain.iter().map(|element| (*element).to_owned()).collect();
+        Self { domain, decision, directories_only, shape }
     }
 
-    /// Whether the pattern speaks of this path.
-    pub(crate) fn matches(&self, path: &[&str], directory: bool) -> bool {
-        let Some((domain, path)) = path.split_at_checked(self.domain.len()) else { return false };
-        if path.is_empty() || !self.domain.iter().zip(domain).all(|(own, given)| own == given) {
-            return false;
+    /// What the pattern says about a path; `None` when it does not match.
+    pub(crate) fn decide(&self, path: &[&str], kind: Kind) -> Option<Decision> {
+        let (domain, path) = path.split_at_checked(self.domain.len())?;
+        if path.is_empty() || !domain.iter().zip(&self.domain).all(|(found, wanted)| found == wanted) {
+            return None;
         }
-        match &self.shape {
-            Shape::Name(name) => {
-                let Some(at) = path.iter().position(|element| glob::matches(name, element)) else {
-                    return false;
-                };
-                !self.directories_only || directory || at + 1 < path.len()
+        // What a pattern matches above the last element is a directory whatever the last one is.
+        let end_counts = !self.directories_only || kind == Kind::Directory;
+        let matches = match &self.shape {
+            Shape::Name(glob) => path
+                .iter()
+                .position(|element| glob.matches(element))
+                .is_some_and(|position| end_counts || position + 1 < path.len()),
+            Shape::Path(steps) => {
+                matched_elements(steps, path).is_some_and(|count| end_counts || count < path.len())
             }
-            Shape::Path(elements) => match consume(elements, path) {
-                // What is left of the path lies below what the pattern names.
-                Some(rest) => !self.directories_only || directory || !rest.is_empty(),
-                None => false,
-            },
+        };
+        matches.then_some(self.decision)
+    }
+}
+
+impl Step {
+    fn parse(element: &str) -> Self {
+        match element {
+            "" => Self::Empty,
+            "**" => Self::AnyDirectories,
+            element if element.contains("**") => Self::Never,
+            element => Self::Element(Glob::parse(element)),
         }
     }
 }
 
-/// Matches the elements of a pattern against the beginning of a path and returns the rest of it. `**` stands for any number
-/// of elements and is not taken back: the first element that fits what follows is used.
-fn consume<'p>(elements: &[String], path: &'p [&'p str]) -> Option<&'p [&'p str]> {
-    let mut rest = path;
-    let mut any_depth = false;
+/// How many elements at the beginning of `path` the steps match. After `**` the first element that fits is taken, with no
+/// second thoughts: `**/a/b` does not match `a/x/a/b`, as in go-git.
+fn matched_elements(steps: &[Step], path: &[&str]) -> Option<usize> {
+    let mut position = 0;
     let mut matched = false;
-    for (index, element) in elements.iter().enumerate() {
-        match element.as_str() {
-            "" => any_depth = false,
-            "**" if index + 1 == elements.len() => break,
-            "**" => any_depth = true,
-            element if element.contains("**") => return None,
-            element => {
-                let at = if any_depth {
-                    rest.iter().position(|given| glob::matches(element, given))?
-                } else {
-                    rest.first().filter(|given| glob::matches(element, given)).map(|_| 0)?
-                };
-                rest = rest.get(at + 1..)?;
-                (any_depth, matched) = (false, true);
+    let mut skipping = false;
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Empty => skipping = false,
+            // At the end it only says that more may follow, which it may anyway.
+            Step::AnyDirectories if index + 1 == steps.len() => break,
+            Step::AnyDirectories => skipping = true,
+            Step::Never => return None,
+            Step::Element(glob) => {
+                let rest = path.get(position..).filter(|rest| !rest.is_empty())?;
+                let reach = if skipping { rest.len() } else { 1 };
+                position += 1 + rest.iter().take(reach).position(|element| glob.matches(element))?;
+                matched = true;
+                skipping = false;
             }
         }
     }
-    matched.then_some(rest)
+    matched.then_some(position)
 }
