@@ -100,7 +100,12 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(forwarded) => {
             plane::require("git", "git (https://git-scm.com, or your system's package `git`)")?;
-            end_to_end(&["--bin", "demo"], &forwarded.arguments)
+            let packages = ["e2e", "source-controller", "kustomize-controller"];
+            let built = cargo::run(["build", "--bins"].into_iter().chain(packages.map(|p| ["-p", p]).into_iter().flatten()))?;
+            if built != ExitCode::SUCCESS {
+                return Ok(built);
+            }
+            end_to_end("demo", &forwarded.arguments)
         }
         Command::Test(forwarded) => quality::test(&forwarded.arguments),
         Command::Check => quality::check(),
@@ -108,16 +113,16 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Crds { check } => quality::crds(if *check { Mode::Check } else { Mode::Write }),
         Command::Conformance { arguments } => conformance(arguments),
         Command::Fuzz { cases, package } => quality::fuzz(*cases, package),
-        Command::Bench(forwarded) => end_to_end(&["--bin", "bench", "--release"], &forwarded.arguments),
+        Command::Bench(forwarded) => end_to_end("bench", &forwarded.arguments),
         Command::Cluster(command) => cluster::run(command),
         Command::Tools => cluster::tools(),
     }
 }
 
 /// Runs a program of the package e2e.
-fn end_to_end(which: &[&str], arguments: &[String]) -> Result<ExitCode> {
-    let fixed = ["run", "--package", "e2e"].into_iter().chain(which.iter().copied()).chain(["--"]);
-    cargo::run(fixed.map(String::from).chain(arguments.iter().cloned()))
+fn end_to_end(program: &str, arguments: &[String]) -> Result<ExitCode> {
+    let fixed = ["run", "--quiet", "--package", "e2e", "--bin", program, "--"];
+    cargo::run(fixed.map(String::from).into_iter().chain(arguments.iter().cloned()))
 }
 
 /// The runner lives with the engine; the folder is taken relative to where the user stands.
