@@ -101,7 +101,9 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Demo(forwarded) => {
             plane::require("git", "git (https://git-scm.com, or your system's package `git`)")?;
             let packages = ["e2e", "source-controller", "kustomize-controller"];
-            let built = cargo::run(["build", "--bins"].into_iter().chain(packages.map(|p| ["-p", p]).into_iter().flatten()))?;
+            let built = cargo::run(
+                ["build", "--bins"].into_iter().chain(packages.map(|p| ["-p", p]).into_iter().flatten()),
+            )?;
             if built != ExitCode::SUCCESS {
                 return Ok(built);
             }
