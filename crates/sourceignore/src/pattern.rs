@@ -1,6 +1,5 @@
 //! One pattern.
 
-use crate::Kind;
 use crate::glob::Glob;
 
 /// What a pattern says about a path that it matches.
@@ -64,13 +63,13 @@ impl Pattern {
     }
 
     /// What the pattern says about a path; `None` when it does not match.
-    pub(crate) fn decide(&self, path: &[&str], kind: Kind) -> Option<Decision> {
+    pub(crate) fn decide(&self, path: &[&str], directory: bool) -> Option<Decision> {
         let (domain, path) = path.split_at_checked(self.domain.len())?;
         if path.is_empty() || !domain.iter().zip(&self.domain).all(|(found, wanted)| found == wanted) {
             return None;
         }
         // What a pattern matches above the last element is a directory whatever the last one is.
-        let end_counts = !self.directories_only || kind == Kind::Directory;
+        let end_counts = !self.directories_only || directory;
         let matches = match &self.shape {
             Shape::Name(glob) => path
                 .iter()

@@ -2,7 +2,7 @@
 //! table is: the kind of rules, the directory of an ignore file, its text, `spec.ignore`, and a letter for each path.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
-use sourceignore::{IgnoreFile, Kind, Matcher};
+use sourceignore::Rules;
 
 const TABLE: &str = include_str!("go-git.tsv");
 
@@ -35,15 +35,14 @@ fn every_path_is_decided_as_go_git_does() {
     for row in rows {
         let cells: Vec<&str> = row.split('\t').collect();
         let (directory, text, spec) = (unquoted(cells[1]), unquoted(cells[2]), unquoted(cells[3]));
-        let file = [IgnoreFile { directory: &directory, text: &text }];
-        let matcher = match cells[0] {
-            "plain" => Matcher::without_defaults(file, Some(&spec)),
-            _ => Matcher::for_source(file, Some(&spec)),
+        let file = [(directory, text.into_bytes())];
+        let rules = match cells[0] {
+            "plain" => Rules::without_defaults(&file, Some(&spec)),
+            _ => Rules::new(&file, Some(&spec)),
         };
         for (path, letter) in paths.iter().zip(cells[4].chars()) {
-            let kind = if path.ends_with('/') { Kind::Directory } else { Kind::File };
             answers += 1;
-            if matcher.ignores(path.trim_end_matches('/'), kind) != (letter == 'y') {
+            if rules.ignores(path.trim_end_matches('/'), path.ends_with('/')) != (letter == 'y') {
                 wrong.push(format!("{row:.60}: {path:?}: go says {letter}"));
             }
         }
@@ -54,30 +53,30 @@ fn every_path_is_decided_as_go_git_does() {
 
 #[test]
 fn files_are_ordered_by_directory_whatever_order_they_come_in() {
-    let file = |directory, text| IgnoreFile { directory, text };
+    let file = |directory: &str, text: &str| (directory.to_owned(), text.as_bytes().to_vec());
     // As strings, `a-b` stands before `a/c`; as directories, after all of `a`.
     let forwards = [file("", "*.md"), file("a", "!x.md"), file("a/c", "x.md"), file("a-b", "!x.md")];
-    let mut backwards = forwards;
+    let mut backwards = forwards.clone();
     backwards.reverse();
-    for files in [forwards, backwards] {
-        let matcher = Matcher::for_source(files, None);
-        assert!(matcher.ignores("x.md", Kind::File));
-        assert!(!matcher.ignores("a/x.md", Kind::File));
-        assert!(matcher.ignores("a/c/x.md", Kind::File));
-        assert!(!matcher.ignores("a-b/x.md", Kind::File));
+    for files in [&forwards, &backwards] {
+        let rules = Rules::new(files, None);
+        assert!(rules.ignores("x.md", false));
+        assert!(!rules.ignores("a/x.md", false));
+        assert!(rules.ignores("a/c/x.md", false));
+        assert!(!rules.ignores("a-b/x.md", false));
     }
-    assert!(!Matcher::for_source(forwards, Some("!*.md")).ignores("x.md", Kind::File));
+    assert!(!Rules::new(&forwards, Some("!*.md")).ignores("x.md", false));
 }
 
 #[test]
 fn the_defaults_go_with_the_first_own_pattern() {
-    let none = Matcher::for_source([], None);
-    let comment = Matcher::for_source([IgnoreFile { directory: "", text: "# nothing\n" }], Some(""));
-    let own = Matcher::for_source([], Some("foo"));
+    let none = Rules::new(&[], None);
+    let comment = Rules::new(&[(String::new(), b"# nothing\n".to_vec())], Some(""));
+    let own = Rules::new(&[], Some("foo"));
     for path in [".github/x.yaml", "a.png", "x/.sops.yaml"] {
-        assert!(none.ignores(path, Kind::File) && comment.ignores(path, Kind::File), "{path}");
-        assert!(!own.ignores(path, Kind::File), "{path}");
+        assert!(none.ignores(path, false) && comment.ignores(path, false), "{path}");
+        assert!(!own.ignores(path, false), "{path}");
     }
-    assert!(own.ignores(".git/config", Kind::File));
-    assert!(!Matcher::without_defaults([], None).ignores(".git/config", Kind::File));
+    assert!(own.ignores(".git/config", false));
+    assert!(!Rules::without_defaults(&[], None).ignores(".git/config", false));
 }
