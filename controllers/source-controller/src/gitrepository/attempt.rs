@@ -149,7 +149,7 @@ impl<'a> Attempt<'a> {
             .stores
             .resolve(&remote, &request::reference(spec))
             .await
-            .map_err(checkout_failed)?;
+            .map_err(|error| self.listing_failed(error))?;
         let same_revision = Artifact::has_revision(self.status.artifact.as_ref(), &resolved.revision);
         let same_config = !change::content_config_changed(spec, &self.status, &includes);
         self.check_verification()?;
@@ -168,6 +168,16 @@ impl<'a> Attempt<'a> {
             self.services.stores.fetch(&remote, &resolved, submodules).await.map_err(checkout_failed)?;
         self.conditions().delete(Type::FetchFailed);
         self.archive(&resolved, &snapshot, includes).await
+    }
+
+    /// Without an artifact Flux clones at once, so that there a listing that fails shows as a failed clone.
+    fn listing_failed(&self, error: git::Error) -> Failure {
+        checkout_failed(match error {
+            git::Error::List { url, source } if self.status.artifact.is_none() => {
+                git::Error::Clone { url, source }
+            }
+            error => error,
+        })
     }
 
     async fn remote(&mut self) -> Result<git::Remote, Failure> {
@@ -214,7 +224,7 @@ impl<'a> Attempt<'a> {
                 return Err(Failure::include(
                     Reason::NotFound,
                     format!(
-                        "could not get resource for include '{name}': GitRepository '{namespace}/{name}' not found"
+                        "could not get resource for include '{name}': GitRepository.source.toolkit.fluxcd.io \"{name}\" not found"
                     ),
                 ));
             };
