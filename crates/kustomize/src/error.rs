@@ -7,16 +7,15 @@ use std::fmt;
 pub struct BuildErrors(Vec<BuildError>);
 
 impl BuildErrors {
+    /// All errors, if there are any.
+    pub(crate) fn new(errors: Vec<BuildError>) -> Option<Self> {
+        (!errors.is_empty()).then_some(Self(errors))
+    }
+
     /// The errors, in the order in which the build met them.
     #[must_use]
     pub fn errors(&self) -> &[BuildError] {
         &self.0
-    }
-}
-
-impl From<BuildError> for BuildErrors {
-    fn from(error: BuildError) -> Self {
-        Self(vec![error])
     }
 }
 

@@ -61,7 +61,8 @@ impl List {
             complete(&mut all);
         }
         if all.is_empty() {
-            return Ok(self.collect(&self.target.clone()));
+            let target = std::mem::take(&mut self.target);
+            return Ok(self.collect(&target));
         }
         let used: Vec<bool> = used_keys(&all, keys.len());
         let pick = |list: &[String]| -> Vec<String> {
@@ -137,7 +138,9 @@ impl List {
                 if key.is_empty() {
                     return item.text().unwrap_or_default() == value;
                 }
-                item.as_map().and_then(|map| map.get(key)).is_some_and(|own| own.text().unwrap_or_default() == value)
+                item.as_map()
+                    .and_then(|map| map.get(key))
+                    .is_some_and(|own| own.text().unwrap_or_default() == value)
             })
         })
     }

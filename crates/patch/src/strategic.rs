@@ -277,7 +277,7 @@ impl<'s> Merge<'s> {
 
 /// The merge keys of a list, if its items merge: none for lists of scalars.
 fn merge_keys(node: &Node<'_>) -> Option<Vec<String>> {
-    node.merges().then(|| node.merge_keys().iter().map(|key| (*key).to_owned()).collect())
+    node.merges().then(|| node.merge_keys().iter().map(|key| key.to_string()).collect())
 }
 
 fn kind_name(kind: Kind) -> &'static str {

@@ -1,0 +1,165 @@
+//! A build from its root to its output.
+
+use yaml::Value;
+
+use crate::error::BuildErrors;
+use crate::fs::{FileSystem, clean};
+use crate::inputs::Inputs;
+use crate::kustomization::SortOptions;
+use crate::load::{Place, Session};
+use crate::options::{Options, Reorder};
+use crate::origin::{Origin, list_to_yaml};
+use crate::refs::{resolve_vars, update_names};
+use crate::resource::Resource;
+use crate::target::{Accumulator, Target, accumulate, load_target};
+use crate::transform::{World, sort};
+
+/// What a build made.
+#[derive(Debug, Clone, Default)]
+pub struct Build {
+    /// The objects, in output order.
+    pub resources: Vec<Resource>,
+    /// Deprecated or ignored fields, in the order met; each names its file.
+    pub warnings: Vec<String>,
+    /// What was read on the way.
+    pub inputs: Inputs,
+    yaml: String,
+}
+
+impl Build {
+    /// What `kustomize build` prints: every object as YAML, separated by `---`.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        self.yaml.clone()
+    }
+}
+
+/// Builds the kustomization in the directory `root` of `fs`.
+///
+/// # Errors
+/// Every independent problem of the inputs, each with its file, field and, where known, line.
+pub fn build(fs: &dyn FileSystem, root: &str, options: &Options) -> Result<Build, BuildErrors> {
+    let mut session = Session::new(fs, options);
+    let resources = run(&mut session, root);
+    let mut yaml = String::new();
+    if session.errors.is_empty() {
+        for resource in &resources {
+            if !yaml.is_empty() {
+                yaml.push_str("---\n");
+            }
+            if let Err(error) = yaml::write_yaml(resource.value(), &mut yaml) {
+                session.fail(&Place::default(), format!("{}: {error}", resource.id()));
+            }
+        }
+    }
+    match BuildErrors::new(session.errors) {
+        Some(errors) => Err(errors),
+        None => Ok(Build { resources, warnings: session.warnings, inputs: session.inputs, yaml }),
+    }
+}
+
+fn run(session: &mut Session<'_>, root: &str) -> Vec<Resource> {
+    let nowhere = Place::default();
+    let Some(dir) = clean(root).filter(|dir| session.is_dir(dir)) else {
+        session.fail(
+            &nowhere,
+            format!("{root} is not a directory; a build starts at a directory with a kustomization"),
+        );
+        return Vec::new();
+    };
+    let Some(target) = load_target(session, &dir, &nowhere, Vec::new(), Origin::default()) else {
+        return Vec::new();
+    };
+    let asks = |option: &str| target.kustomization.build_metadata.iter().any(|asked| asked == option);
+    let (origins, transformers) = (asks("originAnnotations"), asks("transformerAnnotations"));
+    session.tracks_origin = !target.kustomization.build_metadata.is_empty();
+    session.tracks_transformers = transformers;
+    let mut acc = Accumulator::default();
+    accumulate(session, &target, &mut acc);
+    if !session.errors.is_empty() {
+        return Vec::new();
+    }
+    finish(session, &target, &mut acc);
+    if !session.errors.is_empty() {
+        return Vec::new();
+    }
+    let managed_by =
+        session.options.managed_by.clone().or_else(|| asks("managedByLabel").then(|| VERSION.to_owned()));
+    let mut resources = acc.resources.into_list();
+    for resource in &mut resources {
+        if let Some(version) = &managed_by {
+            let text = format!("kustomize-{version}");
+            match resource.value_mut().ensure_map(&["metadata", "labels"]) {
+                Some(labels) => {
+                    labels.insert("app.kubernetes.io/managed-by", Value::str(text));
+                }
+                None => session.fail(&nowhere, format!("{}: labels are not a mapping", resource.id())),
+            }
+        }
+        resource.finish_annotations();
+        if let Some(origin) = resource.origin.as_ref().filter(|_| origins) {
+            let text = origin.to_yaml();
+            resource.set_annotation("config.kubernetes.io/origin", &text);
+        }
+        if transformers && !resource.transformations.is_empty() {
+            let text = list_to_yaml(&resource.transformations);
+            resource.set_annotation("alpha.config.kubernetes.io/transformations", &text);
+        }
+    }
+    resources
+}
+
+/// The version of kustomize whose behaviour this is.
+const VERSION: &str = "v5.8.1";
+
+/// What happens once, at the root: hashes, references, vars, local configuration, order.
+fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
+    let schema = session.schema.clone();
+    let world = World { schema: &schema };
+    let config = acc.config();
+    let fail = |session: &mut Session<'_>, field: &str, errors: Vec<String>| {
+        for error in errors {
+            session.fail(&target.at(field), error);
+        }
+    };
+    if let Err(errors) = crate::generate::add_hashes(&world, &mut acc.resources) {
+        return fail(session, "", errors);
+    }
+    if let Err(errors) = update_names(&world, &config.name_reference, &mut acc.resources) {
+        return fail(session, "", errors);
+    }
+    match resolve_vars(&acc.vars, &config.var_reference, &mut acc.resources) {
+        Ok(unused) => {
+            for name in unused {
+                session.warnings.push(format!("{}: the var {name} is nowhere used", target.file()));
+            }
+        }
+        Err(errors) => return fail(session, "vars", errors),
+    }
+    for resource in acc.resources.iter() {
+        if resource.id().gvk.kind.is_empty()
+            || resource.id().name.is_empty() && !resource.id().gvk.kind.ends_with("List")
+        {
+            session.fail(&target.at(""), format!("{} has lost its kind or name", resource.id()));
+        }
+    }
+    acc.resources.retain(|resource| {
+        let local = resource.annotation("config.kubernetes.io/local-config");
+        local.is_none_or(|local| local == "false")
+    });
+    if let Some(id) = acc.resources.first_conflict() {
+        let message = format!("two objects have the same identity: {id}");
+        session.fail(&target.at(""), message);
+    }
+    let sorted = match (&target.kustomization.sort_options, session.options.reorder) {
+        (Some(options), _) => sort(options, &mut acc.resources),
+        (None, Reorder::None) => Ok(()),
+        (None, Reorder::Legacy | Reorder::Unspecified) => {
+            let legacy = SortOptions { order: "legacy".to_owned(), legacy: None };
+            sort(&legacy, &mut acc.resources)
+        }
+    };
+    if let Err(error) = sorted {
+        session.fail(&target.at("sortOptions"), error);
+    }
+}

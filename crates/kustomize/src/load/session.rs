@@ -1,0 +1,166 @@
+//! The state of one build: what was read, what went wrong, what the limits are.
+
+use std::borrow::Cow;
+
+use schema::Schema;
+use yaml::ReadLimits;
+
+use crate::error::BuildError;
+use crate::fs::{FileSystem, FsError, join, parent};
+use crate::inputs::Inputs;
+use crate::options::{LoadRestrictions, Options};
+
+/// Where in the inputs something was asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// Path of the file.
+    pub(crate) file: String,
+    /// Line in it, if known.
+    pub(crate) line: Option<u32>,
+    /// Field that asked.
+    pub(crate) field: String,
+}
+
+/// One build.
+pub(crate) struct Session<'a> {
+    pub(crate) fs: &'a dyn FileSystem,
+    pub(crate) options: &'a Options,
+    pub(crate) schema: Schema,
+    /// Whether a kustomization has chosen the schema: the first that does wins.
+    pub(crate) schema_chosen: bool,
+    pub(crate) inputs: Inputs,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) errors: Vec<BuildError>,
+    /// Whether `buildMetadata` asks for origins.
+    pub(crate) tracks_origin: bool,
+    /// Whether `buildMetadata` asks for transformers.
+    pub(crate) tracks_transformers: bool,
+    bytes: usize,
+    reads: usize,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(fs: &'a dyn FileSystem, options: &'a Options) -> Self {
+        Self {
+            fs,
+            options,
+            schema: Schema::builtin(),
+            schema_chosen: false,
+            inputs: Inputs::default(),
+            warnings: Vec::new(),
+            errors: Vec::new(),
+            tracks_origin: false,
+            tracks_transformers: false,
+            bytes: 0,
+            reads: 0,
+        }
+    }
+
+    pub(crate) fn fail(&mut self, place: &Place, message: impl Into<String>) {
+        let error = BuildError {
+            file: place.file.clone(),
+            line: place.line,
+            field: place.field.clone(),
+            message: message.into(),
+        };
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+    }
+
+    pub(crate) fn read_limits(&self) -> ReadLimits {
+        ReadLimits {
+            bytes: self.options.limits.file_bytes,
+            alias_nodes: self.options.limits.alias_nodes,
+            ..ReadLimits::default()
+        }
+    }
+
+    /// Whether a directory is there; remembers the question.
+    pub(crate) fn is_dir(&mut self, path: &str) -> bool {
+        let found = self.fs.is_dir(path);
+        let seen = if found { &mut self.inputs.directories } else { &mut self.inputs.absent };
+        seen.insert(path.to_owned());
+        found
+    }
+
+    /// Whether a file is there; remembers if it is not.
+    pub(crate) fn is_file(&mut self, path: &str) -> bool {
+        let found = self.fs.is_file(path);
+        if !found && !self.fs.is_dir(path) {
+            self.inputs.absent.insert(path.to_owned());
+        }
+        found
+    }
+
+    /// The path of an entry as a kustomization in `dir` writes it.
+    ///
+    /// # Errors
+    /// If it leads out of the file system.
+    pub(crate) fn path(&self, dir: &str, entry: &str) -> Result<String, String> {
+        if entry.starts_with('/') {
+            return self
+                .fs
+                .relative(entry)
+                .ok_or_else(|| format!("the absolute path {entry} is outside of the source"));
+        }
+        join(dir, entry).ok_or_else(|| format!("path {entry} leads out of the source"))
+    }
+
+    /// Reads a file that a kustomization in `dir` names.
+    ///
+    /// # Errors
+    /// If it is not there, is not allowed, or exceeds the limits.
+    pub(crate) fn load(&mut self, dir: &str, entry: &str) -> Result<Cow<'a, [u8]>, String> {
+        if super::is_remote(entry) {
+            return Err(format!("{entry} is remote; remote files are not fetched, add it to the source"));
+        }
+        let path = self.path(dir, entry)?;
+        if self.options.load_restrictions == LoadRestrictions::RootOnly && self.fs.is_file(&path) {
+            let real = self.fs.resolve(&path).map_err(|error| error.to_string())?;
+            if !is_within(parent(&real), dir) {
+                let shown = if dir.is_empty() { "." } else { dir };
+                return Err(format!(
+                    "file {path} is not in or below {shown}; move it there or lift the load restriction"
+                ));
+            }
+        }
+        self.read(&path).map_err(|error| error.to_string())
+    }
+
+    /// Reads a file by its path in the file system.
+    pub(crate) fn read(&mut self, path: &str) -> Result<Cow<'a, [u8]>, FsError> {
+        let content = match self.fs.read(path) {
+            Ok(content) => content,
+            Err(error) => {
+                if matches!(error, FsError::NotFound { .. }) {
+                    self.inputs.absent.insert(path.to_owned());
+                }
+                return Err(error);
+            }
+        };
+        self.inputs.files.insert(path.to_owned());
+        self.reads += 1;
+        self.bytes = self.bytes.saturating_add(content.len());
+        let limits = &self.options.limits;
+        let exceeded = |what: &str| FsError::Io {
+            path: path.to_owned(),
+            reason: format!("the build exceeds the limit of {what}"),
+        };
+        if content.len() > limits.file_bytes {
+            return Err(exceeded(&format!("{} bytes a file", limits.file_bytes)));
+        }
+        if self.bytes > limits.total_bytes {
+            return Err(exceeded(&format!("{} bytes in all", limits.total_bytes)));
+        }
+        if self.reads > limits.files {
+            return Err(exceeded(&format!("{} files", limits.files)));
+        }
+        Ok(content)
+    }
+}
+
+/// Whether `path` is `dir` or lies below it.
+pub(crate) fn is_within(path: &str, dir: &str) -> bool {
+    dir.is_empty() || path == dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+}

@@ -1,0 +1,368 @@
+//! What a kustomization makes: its resources and bases, generated objects, components, then the transformers.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::{Accumulator, Target, configure, load_target, plugins, schema};
+use crate::config::{Config, default_config, from_crds, from_file};
+use crate::generate::merge_generated;
+use crate::kustomization::decode::Findings;
+use crate::load::{Place, Session, is_remote, objects, to_json};
+use crate::refs::mark_var_sources;
+use crate::resource::{Behavior, Resource};
+use crate::transform::World;
+
+/// Accumulates a kustomization into `acc`. Errors are recorded in the session; once there are any, objects are still
+/// loaded and configurations still checked, but nothing is transformed.
+pub(crate) fn accumulate(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
+    schema::choose(session, target);
+    let kustomization = &target.kustomization;
+    for (index, entry) in kustomization.resources.iter().enumerate() {
+        let field = match index.checked_sub(kustomization.first_base) {
+            Some(base) => format!("bases[{base}]"),
+            None => format!("resources[{index}]"),
+        };
+        add_entry(session, target, acc, entry, &target.at(field));
+    }
+    add_config(session, target, acc);
+    for generated in configure::generators(session, target) {
+        absorb(session, &generated.place, acc, generated.resource);
+    }
+    for (place, resource) in plugins::generated(session, target) {
+        absorb(session, &place, acc, resource);
+    }
+    for (index, entry) in kustomization.components.iter().enumerate() {
+        add_component(session, target, acc, entry, &target.at(format!("components[{index}]")));
+    }
+    let config = acc.config();
+    let mut steps = configure::transformers(session, target, &config);
+    steps.extend(plugins::transformers(session, target, &kustomization.transformers, "transformers"));
+    let validators = plugins::transformers(session, target, &kustomization.validators, "validators");
+    if session.errors.is_empty() {
+        run(session, acc, steps);
+    }
+    if session.errors.is_empty() {
+        validate(session, acc, validators);
+    }
+    if session.errors.is_empty() {
+        let marked = mark_var_sources(&kustomization.vars, &mut acc.resources);
+        for error in marked.err().into_iter().flatten() {
+            session.fail(&target.at("vars"), error);
+        }
+    }
+    if let Err(error) = acc.merge_vars(kustomization.vars.clone()) {
+        session.fail(&target.at("vars"), error);
+    }
+}
+
+fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::Step>) {
+    let schema = session.schema.clone();
+    let world = World { schema: &schema };
+    for step in steps {
+        if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
+            for error in errors {
+                session.fail(&step.place, error);
+            }
+        }
+        if let Some(origin) = step.origin.filter(|_| session.tracks_origin || session.tracks_transformers) {
+            for resource in acc.resources.iter_mut() {
+                if resource.origin.is_none() {
+                    resource.origin = Some(origin.clone());
+                } else if session.tracks_transformers {
+                    resource.transformations.push(origin.clone());
+                }
+            }
+        }
+        acc.resources.retain(|resource| !resource.value().is_null_or_empty());
+    }
+}
+
+/// Validators are transformers that must change nothing but the label `validated-by`.
+fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<configure::Step>) {
+    let schema = session.schema.clone();
+    let world = World { schema: &schema };
+    for step in validators {
+        let before = acc.resources.clone();
+        if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
+            for error in errors {
+                session.fail(&step.place, error);
+            }
+            continue;
+        }
+        let unvalidated = |resource: &Resource| {
+            let mut value = resource.value().clone();
+            if let Some(labels) = value.at_mut(&["metadata", "labels"]).and_then(yaml::Value::as_map_mut) {
+                if labels.remove("validated-by").is_some() && labels.is_empty() {
+                    if let Some(metadata) = value.get_mut("metadata").and_then(yaml::Value::as_map_mut) {
+                        metadata.remove("labels");
+                    }
+                }
+            }
+            value
+        };
+        let changed = before.len() != acc.resources.len()
+            || before.iter().zip(acc.resources.iter()).any(|(old, new)| *old.value() != unvalidated(new));
+        if changed {
+            session.fail(&step.place, "a validator must not change any object");
+        }
+    }
+}
+
+/// Adds one entry of `resources`: a file, or a directory with a kustomization.
+pub(super) fn add_entry(
+    session: &mut Session<'_>,
+    target: &Target,
+    acc: &mut Accumulator,
+    entry: &str,
+    place: &Place,
+) {
+    if entry.is_empty() {
+        session.fail(place, "the entry is empty; give the path of a file or directory");
+        return;
+    }
+    if is_remote(entry) {
+        session.fail(place, format!("{entry} is remote; remote bases are not fetched, add it to the source"));
+        return;
+    }
+    let path = match session.path(&target.dir, entry) {
+        Ok(path) => path,
+        Err(error) => {
+            session.fail(place, error);
+            return;
+        }
+    };
+    if session.is_file(&path) {
+        add_file(session, target, acc, entry, place);
+    } else if session.is_dir(&path) {
+        if let Some(mut base) = open(session, target, entry, &path, place) {
+            if base.kustomization.component {
+                session.fail(place, format!("{entry} is a component; list it under components"));
+                return;
+            }
+            base.kustomization.build_metadata.clone_from(&target.kustomization.build_metadata);
+            let mut inner = Accumulator::default();
+            accumulate(session, &base, &mut inner);
+            merge(session, place, acc, inner);
+        }
+    } else {
+        session.fail(place, format!("no such file or directory: {path}"));
+    }
+}
+
+fn add_component(
+    session: &mut Session<'_>,
+    target: &Target,
+    acc: &mut Accumulator,
+    entry: &str,
+    place: &Place,
+) {
+    if entry.is_empty() || is_remote(entry) {
+        session.fail(place, format!("{entry:?} is not a local directory; remote components are not fetched"));
+        return;
+    }
+    let path = match session.path(&target.dir, entry) {
+        Ok(path) => path,
+        Err(error) => {
+            session.fail(place, error);
+            return;
+        }
+    };
+    if !session.is_dir(&path) {
+        session.fail(
+            place,
+            format!("{path} is not a directory; a component is a directory with a kustomization"),
+        );
+        return;
+    }
+    let Some(component) = open(session, target, entry, &path, place) else { return };
+    if !component.kustomization.component {
+        session.fail(place, format!("{entry} is not a component; its kind must be Component"));
+        return;
+    }
+    // A component works on what was accumulated so far.
+    let mut own = Accumulator {
+        resources: std::mem::take(&mut acc.resources),
+        config: acc.config.clone(),
+        vars: std::mem::take(&mut acc.vars),
+    };
+    accumulate(session, &component, &mut own);
+    *acc = own;
+}
+
+/// Loads the kustomization of a directory that another one names.
+fn open(
+    session: &mut Session<'_>,
+    target: &Target,
+    entry: &str,
+    path: &str,
+    place: &Place,
+) -> Option<Target> {
+    let odd = |segment: &str| segment.contains("..") && segment != "..";
+    if entry.split('/').any(odd) {
+        session.fail(place, format!("path {entry:?} is ambiguous; check the indentation of the list"));
+        return None;
+    }
+    let dir = match session.fs.resolve(path) {
+        Ok(dir) => dir,
+        Err(error) => {
+            session.fail(place, error.to_string());
+            return None;
+        }
+    };
+    let mut parents = target.parents.clone();
+    parents.push(target.dir.clone());
+    if parents.len() > session.options.limits.depth {
+        session.fail(place, format!("bases nest deeper than {}", session.options.limits.depth));
+        return None;
+    }
+    if let Some(parent) = parents.iter().find(|parent| is_same_or_below(parent, &dir)) {
+        let shown = |dir: &str| if dir.is_empty() { ".".to_owned() } else { dir.to_owned() };
+        session.fail(place, format!("cycle: {} contains {}, which led here", shown(&dir), shown(parent)));
+        return None;
+    }
+    let origin = target.origin.append(entry);
+    load_target(session, &dir, place, parents, origin)
+}
+
+/// Whether `path` is `dir` or lies below it.
+fn is_same_or_below(path: &str, dir: &str) -> bool {
+    dir.is_empty() || path == dir || path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, entry: &str, place: &Place) {
+    let limits = session.read_limits();
+    let content = match session.load(&target.dir, entry) {
+        Ok(content) => content,
+        Err(error) => {
+            session.fail(place, error);
+            return;
+        }
+    };
+    let values = match objects(&content, &limits) {
+        Ok(values) => values,
+        Err(error) => {
+            let path = session.path(&target.dir, entry).unwrap_or_default();
+            session.fail(place, format!("{path}: {error}"));
+            return;
+        }
+    };
+    let schema = session.schema.clone();
+    let world = World { schema: &schema };
+    let origin = session.tracks_origin.then(|| target.origin.append(entry));
+    for value in values {
+        let mut resource = Resource::new(value, |gvk| world.is_cluster_scoped(gvk));
+        resource.origin.clone_from(&origin);
+        resource.read_marks();
+        add(session, place, acc, resource);
+    }
+}
+
+fn add(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, resource: Resource) {
+    if acc.resources.len() >= session.options.limits.resources {
+        session
+            .fail(place, format!("the build makes more than {} objects", session.options.limits.resources));
+        return;
+    }
+    if let Err(resource) = acc.resources.append(resource) {
+        session.fail(place, format!("{} is there already; an object can be added only once", resource.id()));
+    }
+}
+
+fn merge(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, inner: Accumulator) {
+    if let Some(config) = &inner.config {
+        if let Err(error) = acc.merge_config(config) {
+            session.fail(place, error);
+        }
+    }
+    for resource in inner.resources.into_list() {
+        add(session, place, acc, resource);
+    }
+    if let Err(error) = acc.merge_vars(inner.vars) {
+        session.fail(place, error);
+    }
+}
+
+/// Merges the default configuration, `configurations` and `crds`.
+fn add_config(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
+    let kustomization = &target.kustomization;
+    let mut config = default_config();
+    for (index, entry) in kustomization.configurations.iter().enumerate() {
+        let place = target.at(format!("configurations[{index}]"));
+        let Some((_, json)) = load_json(session, target, entry, &place) else { continue };
+        let mut findings = Findings::default();
+        let own = from_file(&json, &mut findings);
+        for (field, error) in findings.errors {
+            session.fail(&place, format!("{entry}: {field}: {error}"));
+        }
+        merge_into(session, &mut config, &own, &place);
+    }
+    for (index, entry) in kustomization.crds.iter().enumerate() {
+        let place = target.at(format!("crds[{index}]"));
+        let Some((empty, json)) = load_json(session, target, entry, &place) else { continue };
+        match (&json, empty) {
+            (Json::Object(definitions), false) => match from_crds(definitions) {
+                Ok(own) => merge_into(session, &mut config, &own, &place),
+                Err(error) => session.fail(&place, format!("{entry}: {error}")),
+            },
+            _ => session.fail(&place, format!("{entry} holds no OpenAPI definitions")),
+        }
+    }
+    if let Err(error) = acc.merge_config(&config) {
+        session.fail(&target.at("configurations"), error);
+    }
+}
+
+fn merge_into(session: &mut Session<'_>, config: &mut Arc<Config>, own: &Config, place: &Place) {
+    if let Err(error) = Arc::make_mut(config).merge(own) {
+        session.fail(place, error);
+    }
+}
+
+/// A YAML or JSON file as JSON, and whether it is empty.
+pub(super) fn load_json(
+    session: &mut Session<'_>,
+    target: &Target,
+    entry: &str,
+    place: &Place,
+) -> Option<(bool, Json)> {
+    let limits = session.read_limits();
+    let read = session.load(&target.dir, entry).and_then(|content| {
+        let tree =
+            yaml::read_first(&content, yaml::Profile::V2, &limits).map_err(|error| error.to_string())?;
+        Ok((content.is_empty(), to_json(&tree.unwrap_or_default())?))
+    });
+    match read {
+        Ok(read) => Some(read),
+        Err(error) => {
+            session.fail(place, format!("{entry}: {error}"));
+            None
+        }
+    }
+}
+
+/// Adds a generated object, or merges it with the one that is there.
+fn absorb(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, mut resource: Resource) {
+    let places = acc.resources.by_any_id(resource.id());
+    let behavior = resource.behavior;
+    match (places.as_slice(), behavior) {
+        ([], Behavior::Create) => add(session, place, acc, resource),
+        ([], _) => session
+            .fail(place, format!("{} is not there; only behavior create makes a new object", resource.id())),
+        ([at], Behavior::Merge | Behavior::Replace) => {
+            let Some(old) = acc.resources.get(*at) else { return };
+            let merges = behavior == Behavior::Merge;
+            merge_generated(&mut resource, old, merges);
+            if merges && old.origin.is_some() {
+                resource.origin.clone_from(&old.origin);
+            }
+            let schema = session.schema.clone();
+            let world = World { schema: &schema };
+            resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
+            acc.resources.replace(*at, resource);
+        }
+        ([_], Behavior::Create) => session
+            .fail(place, format!("{} is there already; set behavior to merge or replace", resource.id())),
+        (_, _) => session.fail(place, format!("several objects could be meant by {}", resource.id())),
+    }
+}

@@ -1,0 +1,54 @@
+//! `openapi`: the schema that a kustomization chooses.
+
+use schema::Schema;
+
+use super::Target;
+use crate::load::{Session, to_json};
+
+/// The version of Kubernetes whose schema is built in.
+const BUILTIN: &str = "v1.21.2";
+
+/// Takes the schema that the kustomization names, unless one was chosen before. The root's choice comes first.
+pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
+    let openapi = &target.kustomization.openapi;
+    let content = match openapi.get("path") {
+        None => None,
+        Some(path) => match session.load(&target.dir, path) {
+            Ok(content) => Some(content),
+            Err(error) => {
+                session.fail(&target.at("openapi.path"), error);
+                return;
+            }
+        },
+    };
+    if session.schema_chosen {
+        return;
+    }
+    match (content, openapi.get("version")) {
+        (Some(_), Some(_)) => {
+            session.fail(&target.at("openapi"), "give either a version or a path, not both");
+        }
+        (Some(content), None) => {
+            let read = yaml::read_first(&content, yaml::Profile::V2, &session.read_limits());
+            let schema = read
+                .map_err(|error| error.to_string())
+                .and_then(|tree| to_json(&tree.unwrap_or_default()))
+                .and_then(|json| Schema::from_openapi(&json).map_err(|error| error.to_string()));
+            match schema {
+                Ok(schema) => {
+                    session.schema = schema;
+                    session.schema_chosen = true;
+                }
+                Err(error) => session.fail(&target.at("openapi.path"), error),
+            }
+        }
+        (None, Some(version)) if version == BUILTIN => session.schema_chosen = true,
+        (None, Some(version)) if !version.is_empty() => {
+            session.fail(
+                &target.at("openapi.version"),
+                format!("the schema of Kubernetes {version} is not built in; {BUILTIN} is"),
+            );
+        }
+        (None, _) => {}
+    }
+}
