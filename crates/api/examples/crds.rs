@@ -26,16 +26,25 @@ fn main() -> ExitCode {
 /// File names with their content.
 fn render() -> Result<Vec<(String, String)>, String> {
     let definitions = api::crd::definitions().map_err(|error| format!("cannot make the schema: {error}"))?;
-    definitions
+    let list: String =
+        definitions.iter().map(|definition| format!("  - {}\n", definition.file_name)).collect();
+    let kustomization = format!(
+        "{HEADER}apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n{list}"
+    );
+    let mut files: Vec<(String, String)> = definitions
         .into_iter()
         .map(|definition| {
             let yaml = serde_saphyr::to_string(&definition.object)
                 .map_err(|error| format!("cannot write {} as YAML: {error}", definition.file_name))?;
-            let header = "# Generated from crates/api by `cargo xtask crds`. Do not edit.\n---\n";
-            Ok((definition.file_name, format!("{header}{}\n", yaml.trim_end())))
+            Ok((definition.file_name, format!("{HEADER}{}\n", yaml.trim_end())))
         })
-        .collect()
+        .collect::<Result<_, String>>()?;
+    // So that other kustomizations can build on the folder. Without the ending .yaml `kubectl apply -f crds` skips it.
+    files.push(("Kustomization".to_owned(), kustomization));
+    Ok(files)
 }
+
+const HEADER: &str = "# Generated from crates/api by `cargo xtask crds`. Do not edit.\n---\n";
 
 fn write(directory: &Path) -> Result<ExitCode, String> {
     std::fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;

@@ -7,8 +7,9 @@ pub fn files() -> Vec<(String, Value)> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds");
     let mut files: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with("Kustomization"))
+        .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             (name, serde_saphyr::from_str(&text).unwrap())
