@@ -1,5 +1,18 @@
 //! kustomize-controller: builds Kustomizations and keeps clusters equal to them.
 
+mod command;
+mod flags;
 mod kustomization;
+mod run;
 
-fn main() {}
+use std::process::ExitCode;
+
+use flags::{BINARY, Flags};
+
+fn main() -> ExitCode {
+    let flags: Flags = runtime::options::parse(&BINARY);
+    match flags.command {
+        Some(command) => command::run(command, &flags.own),
+        None => runtime::process::main::<Flags, _, _, _>(&BINARY, run::run),
+    }
+}

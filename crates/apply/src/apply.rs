@@ -221,8 +221,10 @@ impl Pass<'_> {
             }
             return in_order(steps);
         }
-        let examined: Vec<_> =
-            stream::iter(open.into_iter().map(|(position, item, observed, first)| async move {
+        // Collected first: a closure that is still to be called would keep the future from being `Send`.
+        let pending: Vec<_> = open
+            .into_iter()
+            .map(|(position, item, observed, first)| async move {
                 let step = match first {
                     First::DryRun => {
                         self.target.try_dry_run(&item, observed.as_ref(), self.owner, self.options).await
@@ -230,10 +232,10 @@ impl Pass<'_> {
                     _ => self.target.examine_live(&item, self.owner, self.options).await,
                 };
                 (position, item, step)
-            }))
-            .buffer_unordered(self.target.policy().concurrency.max(1))
-            .collect()
-            .await;
+            })
+            .collect();
+        let examined: Vec<_> =
+            stream::iter(pending).buffer_unordered(self.target.policy().concurrency.max(1)).collect().await;
         for (position, item, step) in examined {
             match step {
                 Ok(step) => steps.push((position, Examined { item, step })),

@@ -82,6 +82,11 @@ impl Manifest {
         self.0.job_with_ttl
     }
 
+    /// Size of the request body in bytes.
+    pub fn size(&self) -> usize {
+        self.0.body.len()
+    }
+
     pub(crate) fn body(&self) -> Bytes {
         self.0.body.clone()
     }

@@ -1,0 +1,20 @@
+//! The commands beside the controller: `build` and `diff`.
+
+pub mod build;
+pub mod diff;
+
+use std::process::ExitCode;
+
+use crate::flags::{Command, Own};
+
+/// Runs a command. Exit codes: 0 done or the same, 1 different, 2 an error.
+pub fn run(command: Command, own: &Own) -> ExitCode {
+    let outcome = match command {
+        Command::Build(arguments) => build::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments, own),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("Error: {error}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,201 @@
+//! Build: from an artifact's files to the objects that the cluster shall have. Pure, and the expensive step.
+
+use std::sync::Arc;
+
+use api::kustomize::KustomizationSpec;
+use artifact::{Algorithm, HashingWriter, Tree};
+use envsubst::{Unset, Variables};
+use kustomize::{MemoryFileSystem, Options, OverlayFileSystem};
+use object::ObjectRef;
+use serde_json::Value;
+
+use super::documents;
+use super::files::{Files, Footprint};
+use super::generate::{self, generate, undecodable};
+
+/// Key prefix of the labels and annotations on built objects.
+pub const GROUP: &str = "kustomize.toolkit.fluxcd.io";
+
+/// What a build made.
+#[derive(Debug)]
+pub struct Built {
+    /// The objects in build order.
+    pub objects: Vec<Value>,
+    /// `sha256:<hex>` over the built objects: equal builds have equal digests.
+    pub digest: String,
+    /// What of the artifact the build depended on.
+    pub footprint: Footprint,
+    /// Deprecated or unknown fields that were met.
+    pub warnings: Vec<String>,
+}
+
+/// Why a build failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// `spec.path` is not in the artifact.
+    #[error("kustomization path not found: stat {0}: no such file or directory")]
+    NoSuchPath(String),
+    /// `spec.path` is a file.
+    #[error("kustomization path is not a directory: {0}")]
+    NotDirectory(String),
+    /// A field that this controller does not serve.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// No kustomization file could be made.
+    #[error(transparent)]
+    Generate(#[from] generate::Error),
+    /// A file that a generated kustomization lists does not hold objects.
+    #[error("{0}")]
+    Undecodable(String),
+    /// The engine refused, for each of these reasons.
+    #[error("kustomize build failed: {0}")]
+    Kustomize(String),
+    /// An object of the result is none.
+    #[error("failed to decode Kubernetes apiVersion, kind and name from: {0}")]
+    NoObject(String),
+    /// Substitution failed in an object.
+    #[error("post build failed for '{object}': {reason}")]
+    PostBuild {
+        /// `Kind/namespace/name`.
+        object: String,
+        /// What failed.
+        reason: String,
+    },
+    /// A Secret is still encrypted.
+    #[error("{0} is SOPS encrypted, configuring decryption is required for this secret to be reconciled")]
+    Encrypted(String),
+}
+
+impl Error {
+    /// Whether the failure belongs to applying: the guard against encrypted Secrets.
+    pub fn is_guard(&self) -> bool {
+        matches!(self, Error::Encrypted(_))
+    }
+}
+
+/// `spec.path` as a path in the artifact: absolute ones begin at its root, and `..` does not lead out of it.
+pub fn clamped(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// The directory to build, if the artifact has it.
+///
+/// # Errors
+/// When nothing is there, or a file.
+pub fn locate(tree: &Tree, path: Option<&str>) -> Result<String, Error> {
+    let path = clamped(path.unwrap_or_default());
+    match tree.kind(&path) {
+        Some(artifact::Kind::Directory) => Ok(path),
+        Some(artifact::Kind::File) => Err(Error::NotDirectory(path)),
+        None => Err(Error::NoSuchPath(path)),
+    }
+}
+
+/// What a build takes beside the files.
+pub struct Settings<'a> {
+    /// The spec.
+    pub spec: &'a KustomizationSpec,
+    /// Values to substitute, if anything is to be.
+    pub variables: Option<&'a Variables>,
+    /// What happens to a variable without value.
+    pub unset: Unset,
+    /// Options of the engine.
+    pub options: &'a Options,
+}
+
+/// Builds the directory `root` of a tree.
+///
+/// # Errors
+/// See [`Error`].
+pub fn build(tree: &Arc<Tree>, root: &str, settings: &Settings<'_>) -> Result<Built, Error> {
+    if settings.spec.decryption.is_some() {
+        return Err(Error::Unsupported(
+            "spec.decryption is not supported by this controller yet: remove the field, or apply this Kustomization with \
+             a controller that decrypts",
+        ));
+    }
+    let files = Files(Arc::clone(tree));
+    let generated = generate(&files, root, settings.spec)?;
+    let mut upper = MemoryFileSystem::new();
+    upper.insert(&generated.path, generated.content.as_str());
+    let overlay = OverlayFileSystem::new(&files, upper);
+    let build = kustomize::build(&overlay, root, settings.options).map_err(|errors| {
+        let undecodable = generated.walked.then(|| undecodable(&files, root, &generated)).flatten();
+        undecodable.map_or_else(|| Error::Kustomize(errors.to_string()), Error::Undecodable)
+    })?;
+    let footprint = Footprint::of(tree, &build.inputs, generated.walked.then_some(root));
+    let mut documents = Vec::with_capacity(build.resources.len());
+    for resource in build.resources {
+        let value = resource.into_value();
+        let object = value.to_json().map_err(|error| Error::Kustomize(error.to_string()))?;
+        let identity = ObjectRef::of(&object).map_err(|error| Error::NoObject(error.to_string()))?;
+        match settings.variables.filter(|_| wants_substitution(&object)) {
+            Some(variables) => {
+                let text = substitute(&value, &identity, variables, settings.unset)?;
+                let failed = |reason| Error::PostBuild { object: identity.to_string(), reason };
+                documents.extend(documents::substituted(&text).map_err(failed)?);
+            }
+            None => documents.push(object),
+        }
+    }
+    let objects = object::expand_lists(documents);
+    let mut hasher = HashingWriter::new(Algorithm::Sha256, std::io::sink());
+    for object in &objects {
+        let identity = ObjectRef::of(object).map_err(|error| Error::NoObject(error.to_string()))?;
+        guard(object, &identity)?;
+        serde_json::to_writer(&mut hasher, object).map_err(|error| Error::NoObject(error.to_string()))?;
+    }
+    let digest = hasher.finish().1.to_string();
+    Ok(Built { objects, digest, footprint, warnings: build.warnings })
+}
+
+fn disabled(object: &Value, switch: &str, also_label: bool) -> bool {
+    let key = format!("{GROUP}/{switch}");
+    object::annotation(object, &key) == Some("disabled")
+        || (also_label && object::label(object, &key) == Some("disabled"))
+}
+
+/// An object without a dollar sign comes out of a substitution as it went in.
+fn wants_substitution(object: &Value) -> bool {
+    has_dollar(object) && !disabled(object, "substitute", true)
+}
+
+fn has_dollar(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(['$', '\0']),
+        Value::Array(items) => items.iter().any(has_dollar),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('$') || has_dollar(value)),
+        _ => false,
+    }
+}
+
+/// The object's text with its variables replaced.
+fn substitute(
+    value: &yaml::Value,
+    identity: &ObjectRef,
+    variables: &Variables,
+    unset: Unset,
+) -> Result<String, Error> {
+    let failed = |reason: String| Error::PostBuild { object: identity.to_string(), reason };
+    let text = yaml::to_yaml(value).map_err(|error| failed(error.to_string()))?;
+    envsubst::substitute(&text, variables, unset).map_err(|error| failed(format!("envsubst error: {error}")))
+}
+
+/// Ciphertext never reaches the cluster, wherever in a Secret it stands.
+fn guard(object: &Value, identity: &ObjectRef) -> Result<(), Error> {
+    let encrypted = identity.gvk.is("", "Secret") && object.get("sops").is_some();
+    if encrypted && !disabled(object, "decrypt", false) {
+        return Err(Error::Encrypted(identity.to_string()));
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The controller: its parts, put together, and what wakes what.
+
+use std::sync::{Arc, OnceLock};
+
+use api::kustomize::Kustomization;
+use apply::{Policy, Targets};
+use artifact::{Fetcher, FetcherOptions};
+use envsubst::Unset;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::PartialObjectMeta;
+use runtime::client::Allow;
+use runtime::watch::{Cause, Change, Scope, Store, Watched};
+use runtime::{Controller, Key, Process};
+
+use crate::flags::{Error, Flags};
+use crate::kustomization::{Behaviour, ConfigKind, Identities, Kustomizations, Parts, Rules, Sources};
+
+/// Environment variable with the host that artifacts of source-controller are fetched from instead.
+const SOURCE_CONTROLLER: &str = "SOURCE_CONTROLLER_LOCALHOST";
+/// The same for source-watcher.
+const SOURCE_WATCHER: &str = "SOURCE_WATCHER_LOCALHOST";
+
+/// Runs the controller until the process stops.
+///
+/// # Errors
+/// A flag or gate that cannot work.
+pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
+    let (gates, custom_stages) = flags.validate()?;
+    let own = &flags.own;
+    let client = process.clients.own().clone();
+    let controller =
+        Controller::<Kustomization>::new(client.clone(), &process.metrics, process.settings("kustomization"));
+    let store = controller.store();
+
+    let mut policy = Policy::new("kustomize-controller", "kustomize.toolkit.fluxcd.io");
+    policy.override_managers.clone_from(&own.override_manager);
+    policy.concurrency = own.concurrent_ssa;
+    policy.custom_stages = custom_stages;
+    policy.migrate_api_version = gates.enabled("MigrateAPIVersion");
+    // The targets tell the reconciler of drift, and the reconciler is made of the targets.
+    let reconciler = Arc::new(OnceLock::<Arc<Kustomizations>>::new());
+    let listener = {
+        let reconciler = Arc::clone(&reconciler);
+        Arc::new(move |change: apply::Change| {
+            if let Some(reconciler) = reconciler.get() {
+                reconciler.object_changed(&change);
+            }
+        })
+    };
+    let allow = Allow { insecure_tls: own.insecure_kubeconfig_tls };
+    let targets = Targets::new(policy, listener);
+    let identities =
+        Identities::new(process.clients.clone(), targets, &flags.common.default_service_account, allow);
+    let sources =
+        Sources::new(client.clone(), gates.enabled("DirectSourceFetch"), gates.enabled("ExternalArtifact"));
+    let kustomizations = Arc::new(Kustomizations::new(Parts {
+        behaviour: behaviour(&flags, &gates),
+        store,
+        client: client.clone(),
+        sources: sources.clone(),
+        fetcher: fetcher(own.http_retry)?,
+        identities,
+        writer: controller.writer("gotk-kustomize-controller"),
+        events: process.events.clone(),
+        wake: controller.handle(),
+    }));
+    let _ = reconciler.set(Arc::clone(&kustomizations));
+
+    let scope = Scope { namespace: process.namespace(), labels: String::new() };
+    let observed = Arc::clone(&kustomizations);
+    let working = controller
+        .run(Arc::clone(&kustomizations), process.stop.clone(), move |change| observed.observe(change));
+    let watching_sources = {
+        let kustomizations = Arc::clone(&kustomizations);
+        sources.watch(scope.namespace.clone(), move |news| kustomizations.source_changed(&news))
+    };
+    let watching_configs = async {
+        if gates.enabled("DisableConfigWatchers") {
+            return std::future::pending().await;
+        }
+        let scope = Scope { labels: flags.common.watch_configs_label_selector.clone(), ..scope.clone() };
+        tokio::join!(
+            watch_configs::<ConfigMap>(&client, &scope, ConfigKind::ConfigMap, &kustomizations),
+            watch_configs::<Secret>(&client, &scope, ConfigKind::Secret, &kustomizations),
+        );
+    };
+    // The watches never end by themselves; the work ends when the process stops.
+    tokio::select! {
+        () = working => {}
+        () = watching_sources => {}
+        () = watching_configs => {}
+    }
+    Ok(())
+}
+
+fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
+    Behaviour {
+        rules: Rules {
+            no_cross_namespace_refs: flags.own.no_cross_namespace_refs,
+            external_artifact: gates.enabled("ExternalArtifact"),
+            object_level_workload_identity: gates.enabled("ObjectLevelWorkloadIdentity"),
+            additive_dependency_check: gates.enabled("AdditiveCELDependencyCheck"),
+            requeue_dependency: flags.intervals.requeue_dependency,
+        },
+        unset: if gates.enabled("StrictPostBuildSubstitutions") { Unset::Refused } else { Unset::Empty },
+        fail_fast: !gates.enabled("DisableFailFastBehavior"),
+        cancel_on_new_revision: gates.enabled("CancelHealthCheckOnNewRevision"),
+        group_change_log: gates.enabled("GroupChangeLog"),
+        options: kustomize::Options::default(),
+    }
+}
+
+fn fetcher(retries: u32) -> Result<Fetcher, Error> {
+    let client = reqwest::Client::builder()
+        .user_agent(concat!("kustomize-controller/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(std::time::Duration::from_secs(10))
+        .build()?;
+    let host = |name: &str| std::env::var(name).ok().filter(|host| !host.is_empty());
+    let options = FetcherOptions {
+        retries,
+        source_controller: host(SOURCE_CONTROLLER),
+        source_watcher: host(SOURCE_WATCHER),
+        ..FetcherOptions::default()
+    };
+    Ok(Fetcher::new(client, options))
+}
+
+async fn watch_configs<K>(
+    client: &kube::Client,
+    scope: &Scope,
+    kind: ConfigKind,
+    kustomizations: &Arc<Kustomizations>,
+) where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    PartialObjectMeta<K>: Watched,
+{
+    let store = Store::<PartialObjectMeta<K>>::default();
+    let on_change = |change: Change<PartialObjectMeta<K>>| {
+        // What exists at start-up is read by the passes of start-up.
+        if change.cause != Cause::List || change.before.is_some() {
+            kustomizations.config_changed(kind, &Key::new(change.key.namespace(), change.key.name()));
+        }
+    };
+    runtime::watch::run(client.clone(), scope.clone(), store, on_change).await;
+}
