@@ -16,7 +16,8 @@ pub(super) fn of(object: &Value) -> Result<String, ScalarError> {
     let json = match kind {
         "ConfigMap" | "Secret" => {
             content.insert("kind".to_owned(), Json::from(kind));
-            content.insert("name".to_owned(), field(object, &["metadata", "name"])?);
+            // Kustomize looks for a field that is called `metadata/name`, and finds none.
+            content.insert("name".to_owned(), Json::from(""));
             content.insert("data".to_owned(), field(object, &["data"])?);
             let optional = if kind == "Secret" { "stringData" } else { "binaryData" };
             if object.get(optional).is_some_and(|value| value.kind() == Kind::Map) {
