@@ -76,6 +76,9 @@ pub enum Error {
     /// The HTTP client failed.
     #[error(transparent)]
     Http(#[from] net::Error),
+    /// TLS cannot work with the certificates given. The text is the message.
+    #[error("{0}")]
+    Tls(String),
     /// SSH failed: connection, host key or login.
     #[error("ssh: {0}")]
     Ssh(String),

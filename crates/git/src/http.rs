@@ -36,6 +36,14 @@ impl HttpRemote {
             tls: remote.tls.clone(),
             proxy: remote.proxy.clone(),
             ..Default::default()
+        });
+        let client = client.map_err(|error| match error {
+            // What Flux's client says when it can use none of the CAs given to it.
+            net::Error::CaCertificate => Error::Tls(
+                "x509: certificate signed by unknown authority: 'ca.crt' of the Secret holds no usable certificate"
+                    .to_owned(),
+            ),
+            error => Error::Http(error),
         })?;
         let mut base = remote.url.clone();
         // Both fail only for URLs that cannot carry credentials.

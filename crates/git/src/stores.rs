@@ -260,17 +260,67 @@ impl Stores {
         {
             return snapshot(resolved, generation);
         }
-        let conversation =
-            Conversation::open(remote, &self.0.clients, &self.0.options).await.map_err(cloning(remote))?;
-        store.remember(&conversation);
+        // What is remembered of the server saves a request; should it be wrong, the server is asked afresh.
+        let known = store.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut transferred = None;
+        if let Some(known) = known {
+            let conversation = Conversation::resume(remote, &self.0.clients, known)?;
+            let result = self.transfer(conversation, wanted, current.clone(), store, busy).await;
+            transferred = match result {
+                Err(error) if !error.is_damage() && !matches!(error, Error::Remote(_)) => None,
+                result => Some(result),
+            };
+        }
+        let transferred = match transferred {
+            Some(transferred) => transferred,
+            None => {
+                let conversation = Conversation::open(remote, &self.0.clients, &self.0.options)
+                    .await
+                    .map_err(cloning(remote))?;
+                store.remember(&conversation);
+                self.transfer(conversation, wanted, current, store, busy).await
+            }
+        };
+        let generation = match transferred {
+            Ok(generation) => generation,
+            // A server may hand out only what a reference leads to: then the commit is found in the history.
+            Err(Error::Remote(reason)) if resolved.pinned => {
+                return self.search_history(remote, resolved, store, busy, reason).await;
+            }
+            Err(error) if error.is_damage() || matches!(error, Error::CommitNotFound { .. }) => {
+                return Err(error);
+            }
+            Err(error) => return Err(cloning(remote)(error)),
+        };
+        let tips = if wanted == commit { vec![commit] } else { vec![wanted, commit] };
+        let resolved = resolved.clone();
+        blocking(move || {
+            let snapshot = snapshot(&resolved, &generation)?;
+            generation.add_tips(&tips)?;
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Fetches one commit or tag into the current generation if that will do, else into a new one.
+    async fn transfer(
+        &self,
+        conversation: Conversation,
+        wanted: ObjectId,
+        current: Option<(u64, Arc<Generation>)>,
+        store: &Arc<Store>,
+        busy: &Arc<OwnedMutexGuard<()>>,
+    ) -> Result<Arc<Generation>, Error> {
         let hash = conversation.advertisement.hash;
-        if commit.kind() != hash {
+        if wanted.kind() != hash {
             return Err(Error::CommitNotFound {
-                sha: resolved.commit.clone(),
-                reason: format!("the repository's ids are {hash}, this one is {}", commit.kind()),
+                sha: wanted.to_string(),
+                reason: format!("the repository's ids are {hash}, this one is {}", wanted.kind()),
             });
         }
-        let usable = current.filter(|(_, generation)| generation.hash == hash && !generation.is_overgrown());
+        let usable = current.filter(|(_, generation)| {
+            generation.hash == hash && !generation.is_abandoned() && !generation.is_overgrown()
+        });
         let depth = match conversation.advertisement.has_shallow() {
             true => Depth::One,
             false => Depth::Full,
@@ -279,21 +329,9 @@ impl Stores {
             Some((_, generation)) => generation,
             None => store.next_generation(hash, depth)?,
         };
-        let haves = commits(&generation)?;
-        let want = Want { wants: vec![wanted], haves, depth: generation.depth };
-        match self.receive(conversation, &want, &generation, busy).await {
-            Ok(()) => {}
-            // A server may hand out only what a reference leads to: then the commit is found in the history.
-            Err(Error::Remote(reason)) if resolved.pinned => {
-                return self.search_history(remote, resolved, store, busy, reason).await;
-            }
-            Err(error) if error.is_damage() => return Err(error),
-            Err(error) => return Err(cloning(remote)(error)),
-        }
-        let tips = if wanted == commit { vec![commit] } else { vec![wanted, commit] };
-        let snapshot = snapshot(resolved, &generation)?;
-        generation.add_tips(&tips)?;
-        Ok(snapshot)
+        let want = Want { wants: vec![wanted], haves: commits(&generation)?, depth: generation.depth };
+        self.receive(conversation, &want, &generation, busy).await?;
+        Ok(generation)
     }
 
     /// Fetches the whole history of the branch, or of all branches, and looks for the commit in it.

@@ -185,7 +185,7 @@ async fn a_second_look_costs_one_request_and_a_second_fetch_none() {
     let resolved = bench.stores.resolve(&remote, &branch("main")).await.unwrap();
     assert_eq!(server.take_requests().len(), 2, "advertisement and listing");
     bench.stores.fetch(&remote, &resolved, Submodules::Skip).await.unwrap();
-    server.take_requests();
+    assert_eq!(server.take_requests().len(), 1, "the pack");
     assert_eq!(bench.stores.resolve(&remote, &branch("main")).await.unwrap(), resolved);
     let seen = server.take_requests();
     assert_eq!(seen.len(), 1, "{seen:?}");
@@ -397,6 +397,10 @@ async fn tls_with_an_own_ca_and_client_certificates() {
     remote.tls = net::Tls::from_secret("ns/s", &data).unwrap();
     let error = bench.error(&remote, &branch("main")).await;
     assert!(error.contains("CertificateRequired"), "{error}");
+    let broken = net::auth::Data::from([("ca.crt".to_owned(), b"nonsense".to_vec())]);
+    let tls = net::auth::git_tls("ns/s", &broken).unwrap();
+    let error = bench.error(&git::Remote { tls, ..remote.clone() }, &branch("main")).await;
+    assert!(error.contains("x509"), "{error}");
     data.insert("tls.crt".to_owned(), certificate.into_bytes());
     data.insert("tls.key".to_owned(), key.into_bytes());
     remote.tls = net::Tls::from_secret("ns/s", &data).unwrap();

@@ -44,7 +44,6 @@ async fn every_kind_of_identity() {
             assert_eq!(listing(&snapshot), ["f 1"]);
         }
     }
-    repo.commit("main", "m", &[file("f", "2")]).unwrap();
 }
 
 #[tokio::test]

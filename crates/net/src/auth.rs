@@ -126,12 +126,13 @@ pub fn git_ssh(url: &Url, data: Option<&Data>) -> Result<SshAuth, Error> {
     })
 }
 
-/// TLS settings in the Secret `name` (`namespace/name`) of a Git server; all keys are optional.
+/// TLS settings in the Secret `name` (`namespace/name`) of a Git server; all keys are optional. As in Flux, unreadable PEM
+/// is an error of the git operation, not of the Secret, so it is found out when a client is made of it.
 ///
 /// # Errors
-/// Half a client certificate, or unreadable PEM.
+/// Half a client certificate.
 pub fn git_tls(name: &str, data: &Data) -> Result<Tls, Error> {
-    Tls::from_secret_if_any(name, data)
+    Tls::unchecked(name, data)
 }
 
 /// `username` and `password` of the Secret `name` (`namespace/name`): both or neither.

@@ -96,5 +96,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         }
         next = cause.source();
     }
-    text
+    // The words that people search for, and the way out.
+    text.replace(
+        "invalid peer certificate: UnknownIssuer",
+        "x509: certificate signed by unknown authority (UnknownIssuer): add the CA as 'ca.crt' to the Secret",
+    )
 }

@@ -55,11 +55,19 @@ impl Tls {
         Ok(tls)
     }
 
-    /// As [`Tls::from_secret`] for a Secret whose TLS keys are optional, such as that of a Git server.
+    /// As [`Tls::from_secret`] for a Secret whose TLS keys are optional.
     ///
     /// # Errors
     /// Half a pair, or unreadable PEM.
     pub fn from_secret_if_any(name: &str, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
+        let tls = Self::unchecked(name, data)?;
+        tls.ca_certificates()?;
+        tls.client_certificate()?;
+        Ok(tls)
+    }
+
+    /// As [`Tls::from_secret_if_any`], but unreadable PEM is found out only when a client is made of it.
+    pub(crate) fn unchecked(name: &str, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
         let mut legacy_keys = Vec::new();
         let mut get = |key: &str, legacy: &'static str| match data.get(key).filter(|value| !value.is_empty())
         {
@@ -77,10 +85,7 @@ impl Tls {
             (None, Some(_)) => return Err(half(name, "tls.key", "tls.crt")),
             (None, None) => None,
         };
-        let tls = Self { ca, ca_use: CaUse::Add, identity, legacy_keys };
-        tls.ca_certificates()?;
-        tls.client_certificate()?;
-        Ok(tls)
+        Ok(Self { ca, ca_use: CaUse::Add, identity, legacy_keys })
     }
 
     /// The CA certificates, empty when none are set.
