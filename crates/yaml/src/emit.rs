@@ -8,7 +8,7 @@ mod text;
 use std::fmt::Write as _;
 
 use crate::error::ScalarError;
-use crate::value::check_key;
+use crate::value::{check_duplicate, check_key};
 use crate::{Entry, Map, Resolved, Scalar, Style, Tag, Value};
 
 /// Longest key, in bytes, that is written as `key:` and not as `? key`.
@@ -92,6 +92,7 @@ impl Writer<'_> {
 
     fn mapping(&mut self, map: &Map, indent: usize, mut on_line: bool) -> Result<(), ScalarError> {
         let top = std::mem::take(&mut self.top);
+        check_duplicate(map)?;
         for entry in order::sorted(map.entries()) {
             check_key(&entry.key, top)?;
             if !std::mem::take(&mut on_line) {
@@ -188,6 +189,10 @@ impl Writer<'_> {
                 self.out.push_str(&crate::number::yaml_float(value));
             }
             Resolved::Str(text) => {
+                let quoted = matches!(scalar.style(), Style::SingleQuoted | Style::DoubleQuoted);
+                if !quoted && scalar.tag() == Tag::Str && text::loses_its_tab(&text) {
+                    return Err(ScalarError::LeadingTab { line: scalar.line() });
+                }
                 let text = match scalar.style() {
                     Style::Folded => text::through_folding(text),
                     _ => text,

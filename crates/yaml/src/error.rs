@@ -51,6 +51,13 @@ pub enum ScalarError {
         /// Line in the source, counted from 1; 0 where the scalar has no source.
         line: u32,
     },
+    /// A string of several lines that begins with a tab, and is not quoted in the source: Go's YAML writes it in a form
+    /// that it cannot read.
+    #[error("{line}found a tab character where an indentation space is expected: text of several lines cannot begin with a tab", line = at(*.line))]
+    LeadingTab {
+        /// Line in the source, counted from 1; 0 where the scalar has no source.
+        line: u32,
+    },
     /// A string that Go's YAML cannot carry (control characters, lone non-characters).
     #[error("{line}yaml: control characters are not allowed", line = at(*.line))]
     ControlCharacter {

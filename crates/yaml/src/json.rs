@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::error::ScalarError;
 use crate::number::{check_finite, json_float};
-use crate::value::check_key;
+use crate::value::{check_duplicate, check_key};
 use crate::{Resolved, Value};
 
 /// `value` as Go's `json.Marshal` writes it: keys sorted by their bytes, no spaces, `<`, `>` and `&` escaped.
@@ -41,6 +41,7 @@ fn write(value: &Value, top: bool, out: &mut String) -> Result<(), ScalarError> 
             out.push(']');
         }
         Value::Map(map) => {
+            check_duplicate(map)?;
             let mut entries: Vec<_> = map.entries().iter().collect();
             entries.sort_unstable_by(|a, b| a.key.text().cmp(b.key.text()));
             out.push('{');

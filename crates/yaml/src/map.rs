@@ -22,12 +22,17 @@ pub struct Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Map {
     entries: Vec<Entry>,
-    /// Text of each key → its place; present only in large mappings.
-    index: Option<Box<Index>>,
+    /// What few mappings have.
+    extra: Option<Box<Extra>>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Index(HashMap<Text, usize>);
+struct Extra {
+    /// Text of each key → its place; empty in small mappings.
+    index: HashMap<Text, usize>,
+    /// A key that the source had a second time, and the line of that.
+    duplicate: Option<(Text, u32)>,
+}
 
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
@@ -73,9 +78,9 @@ impl Map {
     /// Place of a key.
     #[must_use]
     pub fn position(&self, key: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.0.get(key).copied(),
-            None => self.entries.iter().position(|entry| entry.key.text() == key),
+        match &self.extra {
+            Some(extra) if !extra.index.is_empty() => extra.index.get(key).copied(),
+            _ => self.entries.iter().position(|entry| entry.key.text() == key),
         }
     }
 
@@ -140,11 +145,9 @@ impl Map {
     /// Adds an entry whose key is known to be absent; returns its place.
     pub(crate) fn push(&mut self, entry: Entry) -> usize {
         let position = self.entries.len();
-        if let Some(index) = &mut self.index {
-            index.0.insert(entry.key.shared_text(), position);
-        }
+        let indexed = self.index().map(|index| index.insert(entry.key.shared_text(), position)).is_some();
         self.entries.push(entry);
-        if self.index.is_none() && self.entries.len() >= INDEXED_FROM {
+        if !indexed && self.entries.len() >= INDEXED_FROM {
             self.reindex();
         }
         position
@@ -158,9 +161,9 @@ impl Map {
     /// Removes a key and keeps the order of the others.
     pub fn remove_entry(&mut self, key: &str) -> Option<Entry> {
         let position = self.position(key)?;
-        if let Some(index) = &mut self.index {
-            index.0.remove(key);
-            index.0.values_mut().filter(|place| **place > position).for_each(|place| *place -= 1);
+        if let Some(index) = self.index() {
+            index.remove(key);
+            index.values_mut().filter(|place| **place > position).for_each(|place| *place -= 1);
         }
         Some(self.entries.remove(position))
     }
@@ -171,11 +174,30 @@ impl Map {
         self.reindex();
     }
 
+    fn index(&mut self) -> Option<&mut HashMap<Text, usize>> {
+        self.extra.as_mut().map(|extra| &mut extra.index).filter(|index| !index.is_empty())
+    }
+
     fn reindex(&mut self) {
-        self.index = (self.entries.len() >= INDEXED_FROM).then(|| {
+        if self.entries.len() >= INDEXED_FROM {
             let places = self.entries.iter().enumerate();
-            Box::new(Index(places.map(|(place, entry)| (entry.key.shared_text(), place)).collect()))
-        });
+            let index = places.map(|(place, entry)| (entry.key.shared_text(), place)).collect();
+            self.extra.get_or_insert_default().index = index;
+        } else if let Some(extra) = &mut self.extra {
+            extra.index = HashMap::new();
+        }
+    }
+
+    /// The key that the source gave a second time, and where. The first one counts, as for Kustomize's patches; a
+    /// mapping that still has the mark cannot be written.
+    #[must_use]
+    pub fn duplicate(&self) -> Option<(&str, u32)> {
+        let (key, line) = self.extra.as_ref()?.duplicate.as_ref()?;
+        Some((key, *line))
+    }
+
+    pub(crate) fn mark_duplicate(&mut self, key: Text, line: u32) {
+        self.extra.get_or_insert_default().duplicate.get_or_insert((key, line));
     }
 
     /// Keys and values in order.

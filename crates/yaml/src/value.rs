@@ -237,6 +237,7 @@ fn json(value: &Value, top: bool) -> Result<serde_json::Value, ScalarError> {
             Json::Array(items.iter().map(|item| json(item, false)).collect::<Result<_, _>>()?)
         }
         Value::Map(map) => {
+            check_duplicate(map)?;
             let mut object = serde_json::Map::with_capacity(map.len());
             for entry in map.entries() {
                 check_key(&entry.key, top)?;
@@ -256,6 +257,14 @@ pub(crate) fn check_key(key: &Scalar, top: bool) -> Result<(), ScalarError> {
         Ok(())
     } else {
         Err(ScalarError::Key { line: key.line(), key: key.text().to_owned() })
+    }
+}
+
+/// Go reads its own output once more, and refuses a key that stands there twice.
+pub(crate) fn check_duplicate(map: &Map) -> Result<(), ScalarError> {
+    match map.duplicate() {
+        None => Ok(()),
+        Some((key, line)) => Err(ScalarError::DuplicateKey { line, key: key.to_owned() }),
     }
 }
 

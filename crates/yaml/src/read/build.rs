@@ -429,10 +429,9 @@ impl<'a> Builder<'a> {
             mapping.map.insert_entry(Entry { key, value });
             return Ok(());
         }
-        if let Some(entry) = mapping.map.entry(key.text()) {
-            let message =
-                format!("mapping key {:?} already defined at line {}", key.text(), entry.key.line());
-            return Err(self.scanner.error(mark, message));
+        if mapping.map.contains_key(key.text()) {
+            mapping.map.mark_duplicate(key.shared_text(), key.line());
+            return Ok(());
         }
         mapping.map.push(Entry { key, value });
         Ok(())
