@@ -1,15 +1,32 @@
 //! YAML or JSON inside a string, as in the data of a ConfigMap.
 
 use serde_json::Value as Json;
-use yaml::{Profile, ReadLimits, Value};
+use yaml::{Profile, ReadLimits, Scalar, Style, Tag, Value};
+
+/// A changed scalar of a document: what stood there, and what stands there now. `None` for any other change.
+#[derive(Debug, Clone)]
+pub(crate) struct Edit(Option<(Scalar, Scalar)>);
+
+impl Edit {
+    /// The change of one node.
+    pub(crate) fn of(before: &Value, after: &Value, fresh: bool) -> Self {
+        match (before, after) {
+            (Value::Scalar(before), Value::Scalar(after)) if !fresh => {
+                Self(Some((before.clone(), after.clone())))
+            }
+            _ => Self(None),
+        }
+    }
+}
 
 /// Reads the text of a scalar as a document; `None` if it is not YAML or empty.
 pub(crate) fn parse(text: &str) -> Option<Value> {
     yaml::read_first(text.as_bytes(), Profile::V3, &ReadLimits::default()).ok().flatten()
 }
 
-/// Writes a changed document in the manner of the text that it was read from.
-pub(crate) fn write(document: &Value, original: &str) -> Option<String> {
+/// Writes a changed document in the manner of the text that it was read from: JSON anew, YAML by changing the text at
+/// the places of the edits, so that its comments and layout stay.
+pub(crate) fn write(document: &Value, original: &str, edits: &[Edit]) -> Option<String> {
     match original.trim_start().as_bytes().first() {
         Some(b'{' | b'[') => {
             let json = sorted(document.to_json().ok()?);
@@ -19,8 +36,78 @@ pub(crate) fn write(document: &Value, original: &str) -> Option<String> {
                     .ok()?,
             ))
         }
-        _ => Some(yaml::to_yaml(document).ok()?.trim().to_owned()),
+        _ => edited(original, edits)
+            .or_else(|| yaml::to_yaml(document).ok())
+            .map(|text| text.trim().to_owned()),
     }
+}
+
+/// The text with every edit made in place; `None` if one is not of a scalar that stands on a single line.
+fn edited(original: &str, edits: &[Edit]) -> Option<String> {
+    let mut changes: Vec<(usize, usize, String)> = Vec::new();
+    for Edit(edit) in edits {
+        let (before, after) = edit.as_ref()?;
+        let start = offset(original, before)?;
+        let length = written_length(original.get(start..)?, before)?;
+        changes.push((start, start + length, written(after)?));
+    }
+    changes.sort();
+    let mut out = String::with_capacity(original.len());
+    let mut done = 0;
+    for (start, end, text) in changes {
+        out.push_str(original.get(done..start)?);
+        out.push_str(&text);
+        done = end;
+    }
+    out.push_str(original.get(done..)?);
+    Some(out)
+}
+
+/// Where a scalar begins in the text.
+fn offset(text: &str, scalar: &Scalar) -> Option<usize> {
+    let line = usize::try_from(scalar.line().checked_sub(1)?).ok()?;
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let column = usize::from(scalar.column().checked_sub(1)?);
+    let rest = text.get(start..)?;
+    let skipped: usize = rest.chars().take(column).map(char::len_utf8).sum();
+    Some(start + skipped)
+}
+
+/// How many bytes a scalar takes that begins here.
+fn written_length(text: &str, scalar: &Scalar) -> Option<usize> {
+    match scalar.style() {
+        Style::Plain => {
+            text.starts_with(scalar.text()).then_some(scalar.text().len()).filter(|length| *length > 0)
+        }
+        Style::SingleQuoted => {
+            let quoted = format!("'{}'", scalar.text().replace('\'', "''"));
+            text.starts_with(&quoted).then_some(quoted.len())
+        }
+        Style::DoubleQuoted => {
+            let quoted = format!("\"{}\"", scalar.text());
+            (!scalar.text().contains(['"', '\\']) && text.starts_with(&quoted)).then_some(quoted.len())
+        }
+        Style::Literal | Style::Folded => None,
+    }
+}
+
+/// A scalar on a single line, in its style.
+fn written(scalar: &Scalar) -> Option<String> {
+    let text = scalar.text();
+    if text.chars().any(char::is_control) {
+        return None;
+    }
+    let double = || format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    Some(match scalar.style() {
+        Style::SingleQuoted => format!("'{}'", text.replace('\'', "''")),
+        Style::DoubleQuoted => double(),
+        _ if scalar.tag() == Tag::Str && Scalar::plain(text).tag() != Tag::Str => double(),
+        _ => {
+            // The writer knows when quotes are needed.
+            let plain = yaml::to_yaml(&Value::Scalar(scalar.clone())).ok()?;
+            plain.strip_suffix('\n').filter(|line| !line.contains('\n'))?.to_owned()
+        }
+    })
 }
 
 /// Keys in the order in which Go's JSON writes them.
@@ -64,7 +151,25 @@ mod tests {
             "{\"a\":\"\\u003cx\\u003e\",\"b\":1}"
         );
         let pretty = "{\n  \"b\": 1\n}";
-        assert_eq!(write(&parse(pretty).unwrap(), pretty).unwrap(), pretty);
+        assert_eq!(write(&parse(pretty).unwrap(), pretty, &[]).unwrap(), pretty);
         assert!(parse("").is_none());
+    }
+
+    #[test]
+    fn yaml_keeps_its_layout() {
+        let original = "# top\na:   [\"x\", 'y']  # why\nb: é z\n";
+        let mut document = parse(original).unwrap();
+        let mut edits = Vec::new();
+        for (path, index, text) in [("a", Some(0), "1"), ("a", Some(1), "it's"), ("b", None, "true")] {
+            let mut node = document.get_mut(path).unwrap();
+            if let Some(index) = index {
+                node = &mut node.as_seq_mut().unwrap()[index];
+            }
+            let before = node.clone();
+            node.as_scalar_mut().unwrap().set_text(text);
+            edits.push(Edit::of(&before, node, false));
+        }
+        let expected = "# top\na:   [\"1\", 'it''s']  # why\nb: \"true\"";
+        assert_eq!(write(&document, original, &edits).unwrap(), expected);
     }
 }

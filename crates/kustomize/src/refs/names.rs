@@ -30,7 +30,13 @@ pub(crate) fn update_names(
     let mut errors = Vec::new();
     for place in 0..map.len() {
         let Some(referrer) = map.get_mut(place) else { continue };
-        let view = Referrer::of(referrer);
+        let view = match Referrer::of(referrer) {
+            Ok(view) => view,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
         let mut value = std::mem::take(referrer.value_mut());
         for reference in references {
             for spec in &reference.referrers {
@@ -86,7 +92,7 @@ struct Referrer {
 }
 
 impl Referrer {
-    fn of(resource: &Resource) -> Self {
+    fn of(resource: &Resource) -> Result<Self, String> {
         let value = resource.value();
         let role_ref = value.get("roleRef").and_then(|role| {
             let text = |name| role.get(name).and_then(Value::text).map(str::to_owned);
@@ -95,13 +101,21 @@ impl Referrer {
         let mut subject_namespaces = HashSet::new();
         if resource.id().gvk.kind == "RoleBinding" {
             for subject in value.get("subjects").and_then(Value::as_seq).into_iter().flatten() {
-                if subject.get("kind").and_then(Value::text) == Some("ServiceAccount") {
-                    subject_namespaces
-                        .extend(subject.get("namespace").and_then(Value::text).map(str::to_owned));
+                if subject.get("kind").and_then(Value::text) != Some("ServiceAccount") {
+                    continue;
+                }
+                match subject.get("namespace").map(Value::as_str) {
+                    None => {}
+                    Some(Some(namespace)) => {
+                        subject_namespaces.insert(namespace.to_owned());
+                    }
+                    Some(None) => {
+                        return Err(format!("{}: the namespace of a subject is blank", resource.id()));
+                    }
                 }
             }
         }
-        Self { original: resource.original_gvk(), role_ref, subject_namespaces }
+        Ok(Self { original: resource.original_gvk(), role_ref, subject_namespaces })
     }
 }
 

@@ -185,14 +185,33 @@ impl Resource {
         }
     }
 
-    /// Takes over what generators of other tools say in annotations.
+    /// Takes over what other tools left in annotations: previous identities, and what generators ask for.
     pub(crate) fn read_marks(&mut self) {
-        self.needs_hash = self.annotation("internal.config.kubernetes.io/needsHashSuffix") == Some("enabled");
-        self.behavior = match self.annotation("internal.config.kubernetes.io/generatorBehavior") {
+        let marked = |name: &str| self.annotation(&format!("{INTERNAL_DOMAIN}{name}")).map(str::to_owned);
+        let list = |name: &str| -> Vec<String> {
+            marked(name).map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default()
+        };
+        if !self.value.at(&["metadata", "annotations"]).is_some_and(|map| {
+            map.as_map().is_some_and(|map| map.keys().any(|name| name.starts_with(INTERNAL_DOMAIN)))
+        }) {
+            return;
+        }
+        let (kinds, names) = (list("previousKinds"), list("previousNames"));
+        let namespaces = list("previousNamespaces");
+        let (prefixes, suffixes) = (list("prefixes"), list("suffixes"));
+        let needs_hash = marked("needsHashSuffix").as_deref() == Some("enabled");
+        let behavior = match marked("generatorBehavior").as_deref() {
             Some("merge") => Behavior::Merge,
             Some("replace") => Behavior::Replace,
             _ => Behavior::Create,
         };
+        if kinds.len() == names.len() && names.len() == namespaces.len() {
+            self.previous = (kinds.into_iter().zip(names).zip(namespaces))
+                .map(|((kind, name), namespace)| Previous { kind, name, namespace })
+                .collect();
+        }
+        (self.prefixes, self.suffixes) = (prefixes, suffixes);
+        (self.needs_hash, self.behavior) = (needs_hash, behavior);
     }
 
     /// Sets one annotation, in place or at the end.

@@ -51,7 +51,14 @@ impl Accumulator {
     /// Adds fields to those that are there.
     fn merge_config(&mut self, more: &Arc<Config>) -> Result<(), String> {
         match &mut self.config {
-            None => self.config = Some(Arc::clone(more)),
+            None if Arc::ptr_eq(more, &default_config()) => self.config = Some(Arc::clone(more)),
+            // Even into nothing it is merged field by field: what a specific field comes before is dropped, so that a
+            // custom `namePrefix` for some kinds replaces the default for all.
+            None => {
+                let mut config = Config::default();
+                config.merge(more)?;
+                self.config = Some(Arc::new(config));
+            }
             Some(own) if Arc::ptr_eq(own, more) => {}
             Some(own) => Arc::make_mut(own).merge(more)?,
         }

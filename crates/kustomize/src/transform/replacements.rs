@@ -278,10 +278,16 @@ fn into_embedded(
         let Ok(Some(Value::Scalar(scalar))) = lookup(object, head) else { continue };
         let text = scalar.text().to_owned();
         let Some(mut document) = embedded::parse(&text) else { continue };
-        let set = &mut |node: &mut Value, fresh: bool| put(node, fresh, value, options);
+        let mut edits = Vec::new();
+        let set = &mut |node: &mut Value, fresh: bool| {
+            let before = node.clone();
+            put(node, fresh, value, options)?;
+            edits.push(embedded::Edit::of(&before, node, fresh));
+            Ok(())
+        };
         return match select(&mut document, tail, create, &compile, set) {
             Ok(0) | Err(_) => false,
-            Ok(_) => match embedded::write(&document, &text) {
+            Ok(_) => match embedded::write(&document, &text, &edits) {
                 Some(written) => set_first(object, head, &written),
                 None => false,
             },
