@@ -56,8 +56,8 @@ impl Retry {
         Some(wait.mul_f64(1.0 - self.spread.min(1.0) * random))
     }
 
-    /// The rule of Go's retrying client, which Flux uses: connection errors (no status) and 5xx except 501 are retried,
-    /// and so is 429, unless the caller takes it as an answer.
+    /// What a response says: without one, and with a 5xx status except 501, the request is sent again. 429 is an answer:
+    /// the receiver has it already (events), or wants to be left alone.
     pub fn verdict(status: Option<http::StatusCode>) -> Verdict {
         match status {
             None => Verdict::Again,
