@@ -245,6 +245,7 @@ impl<'a> Builder<'a> {
     fn scalar(&self, text: Text, style: Style, properties: &Properties<'_>) -> Scalar {
         let tag = match properties.tag.as_deref() {
             None | Some("!") if style != Style::Plain => Tag::Str,
+            Some("!") if self.profile == Profile::V2 => Tag::Str,
             None | Some("!") => return self.plain(text, properties.mark),
             Some(tag) => match tag.strip_prefix("tag:yaml.org,2002:").or(tag.strip_prefix("!!")) {
                 Some("str") => Tag::Str,
@@ -318,8 +319,12 @@ impl<'a> Builder<'a> {
                 return self.fail("did not find expected key");
             }
             let key = self.block_mapping_part(mark)?;
-            let value =
-                if self.take(&TokenKind::Value)? { self.block_mapping_part(mark)? } else { empty(mark) };
+            let value_mark = self.mark()?;
+            let value = if self.take(&TokenKind::Value)? {
+                self.block_mapping_part(behind(value_mark))?
+            } else {
+                empty(value_mark)
+            };
             self.add(&mut mapping, key, value, mark)?;
         }
     }

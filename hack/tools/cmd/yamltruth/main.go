@@ -5,6 +5,9 @@
 //	yamltruth json      sigs.k8s.io/yaml to JSON, as kustomization files are read
 //	yamltruth resolve   the tag of a plain scalar, in go-yaml v3 and v2
 //
+// `yamltruth table SEED COUNT` asks questions of its own and prints them with the answers: the files in
+// crates/yaml/tests/data are made so.
+//
 // An answer is a JSON object with `ok` or `error`.
 package main
 
@@ -14,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	yamlv2 "go.yaml.in/yaml/v2"
@@ -29,8 +33,17 @@ type answer struct {
 }
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "table" {
+		seed, _ := strconv.ParseUint(os.Args[2], 10, 64)
+		count, _ := strconv.Atoi(os.Args[3])
+		if err := table(seed, count); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: yamltruth build|documents|json|resolve < lines of JSON strings")
+		fmt.Fprintln(os.Stderr, "usage: yamltruth build|documents|json|resolve < lines of JSON strings, or yamltruth table SEED COUNT")
 		os.Exit(2)
 	}
 	in := bufio.NewScanner(os.Stdin)

@@ -1,0 +1,175 @@
+//! Any input is answered: no panic, no endless loop, and what was written reads the same.
+
+use proptest::prelude::*;
+use yaml::{Map, Profile, ReadLimits, Value};
+
+fn read(text: &str) -> Result<Vec<Value>, yaml::ReadError> {
+    yaml::read_documents(text.as_bytes(), &ReadLimits::default())
+}
+
+/// Pieces of YAML, put together at random.
+fn yamlish() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a",
+        "b: ",
+        "- ",
+        "  ",
+        "\n",
+        "\n  ",
+        "\t",
+        ":",
+        "? ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "#",
+        "'",
+        "\"",
+        "|",
+        ">",
+        "|2-\n",
+        "&a ",
+        "*a",
+        "<<: ",
+        "!!str ",
+        "!",
+        "%YAML 1.1\n",
+        "---\n",
+        "...\n",
+        "\\",
+        "\\u00e9",
+        "é",
+        "\u{feff}",
+        "\u{2028}",
+        "\r\n",
+        "1.5",
+        "0x1F",
+        "2001-01-01",
+        "~",
+        "true",
+    ]);
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[ -~\n\té\u{1f600}]{0,30}".prop_map(Value::str),
+        "[a-z :#'\n-]{0,120}".prop_map(Value::str),
+        Just(Value::null()),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Seq),
+            prop::collection::vec(("[ -~\n]{0,20}", inner), 0..5)
+                .prop_map(|pairs| Value::Map(pairs.into_iter().collect::<Map>())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = yaml::read_documents(&bytes, &ReadLimits::default());
+        let _ = yaml::read_first(&bytes, Profile::V2, &ReadLimits::default());
+    }
+
+    #[test]
+    fn pieces_of_yaml_never_panic(text in yamlish()) {
+        for document in read(&text).unwrap_or_default() {
+            let _ = yaml::to_yaml(&document);
+            let _ = yaml::to_go_json(&document);
+        }
+        let _ = yaml::read_all(text.as_bytes(), Profile::V2, &ReadLimits::default());
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same(value in value()) {
+        // The outermost mapping may hold what go-yaml cannot write; everything else survives.
+        let root = Value::Map([("v", value)].into_iter().collect());
+        if let Ok(text) = yaml::to_yaml(&root) {
+            let again = read(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            prop_assert_eq!(again.len(), 1, "{}", text);
+            prop_assert_eq!(again[0].to_json().ok(), root.to_json().ok(), "{}", text);
+            prop_assert_eq!(yaml::to_yaml(&again[0]).ok(), Some(text));
+        }
+    }
+}
+
+#[test]
+fn depth_is_limited() {
+    for open in ["[", "{a: ", "- ", "? "] {
+        let error = read(&open.repeat(100_000)).unwrap_err();
+        assert_eq!(error.message, "exceeded max depth of 256", "{open}");
+    }
+    let nested: String = (0..400).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    assert_eq!(read(&nested).unwrap_err().message, "exceeded max depth of 256");
+    let deep_enough = format!("{}1{}", "[".repeat(250), "]".repeat(250));
+    assert!(read(&deep_enough).is_ok());
+}
+
+#[test]
+fn aliases_cannot_explode() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let alias = format!("*a{}", level - 1);
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", ")));
+    }
+    let error = read(&bomb).unwrap_err();
+    assert_eq!(error.message, "document contains excessive aliasing");
+    assert!(error.line > 1);
+    assert_eq!(read("a: &a [*a]\n").unwrap_err().message, "anchor 'a' value contains itself");
+    assert_eq!(read("a: *b\n").unwrap_err().to_string(), "yaml: line 1: unknown anchor 'b' referenced");
+}
+
+#[test]
+fn size_is_limited() {
+    let limits = ReadLimits { bytes: 10, ..ReadLimits::default() };
+    assert!(yaml::read_documents(b"a: 1\n", &limits).is_ok());
+    let error = yaml::read_documents(b"a: 1\nb: 2\nc: 3\n", &limits).unwrap_err();
+    assert_eq!(error.to_string(), "yaml: 15 bytes are more than the limit of 10");
+}
+
+#[test]
+fn large_mappings_take_linear_work() {
+    let text: String = (0..20_000).map(|n| format!("key-{n}: {n}\n")).collect();
+    let documents = read(&text).unwrap();
+    let map = documents[0].as_map().unwrap();
+    assert_eq!(map.len(), 20_000);
+    assert_eq!(map.get("key-19999").and_then(Value::as_i64), Some(19_999));
+    assert_eq!(yaml::to_yaml(&documents[0]).unwrap(), text);
+}
+
+#[test]
+fn encodings_are_told_apart() {
+    let wide = |bytes: fn(u16) -> [u8; 2]| {
+        "\u{feff}a: é\u{1f600}\n".encode_utf16().flat_map(bytes).collect::<Vec<u8>>()
+    };
+    for bytes in
+        [wide(u16::to_le_bytes), wide(u16::to_be_bytes), "\u{feff}a: é\u{1f600}\n".as_bytes().to_vec()]
+    {
+        let documents = yaml::read_documents(&bytes, &ReadLimits::default()).unwrap();
+        assert_eq!(documents[0].get("a").and_then(Value::as_str), Some("é\u{1f600}"));
+    }
+    assert!(yaml::read_documents(b"a: \xff\n", &ReadLimits::default()).is_err());
+    assert!(yaml::read_documents(b"a: \x01\n", &ReadLimits::default()).is_err());
+}
+
+#[test]
+fn errors_name_their_place_in_the_file() {
+    let place = |text: &str| {
+        let error = read(text).unwrap_err();
+        (error.line, error.column, error.message)
+    };
+    assert_eq!(place("a: 1\n---\nb: [1\n"), (4, 1, "did not find expected ',' or ']'".to_owned()));
+    assert_eq!(place("a: 1\n--- x\n"), (2, 1, "invalid document separator: --- x".to_owned()));
+    assert_eq!(place("a: 1\nb\n"), (2, 1, "could not find expected ':'".to_owned()));
+    let twice = read("a: 1\nb: 2\na: 3\n").unwrap();
+    assert_eq!(
+        yaml::to_yaml(&twice[0]).unwrap_err().to_string(),
+        "line 3: mapping key \"a\" already defined"
+    );
+}
