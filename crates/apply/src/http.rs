@@ -87,7 +87,9 @@ impl Http {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err((failure, wait))) => (failure, wait),
                 Err(_) => {
-                    return Err(Failure::transport(format!("{method} {path}: no answer from the API server")));
+                    return Err(Failure::transport(format!(
+                        "{method} {path}: no answer from the API server"
+                    )));
                 }
             };
             let again = matches!(failure.code, 0 | 429 | 503) && attempt < TRIES;

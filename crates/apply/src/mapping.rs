@@ -191,13 +191,13 @@ fn no_match(index: &Index, gvk: &Gvk) -> NoMapping {
 
 impl Index {
     fn add(&mut self, list: DiscoveryList) {
-        for group in list.items {
+        for group in list.items.into_iter().flatten() {
             let name = group.metadata.name;
-            for version in group.versions {
+            for version in group.versions.into_iter().flatten() {
                 if version.freshness == "Stale" {
                     self.stale_groups.push(name.clone());
                 }
-                for found in version.resources {
+                for found in version.resources.into_iter().flatten() {
                     let Some(kind) = found.response_kind.map(|k| k.kind).filter(|k| !k.is_empty()) else {
                         continue;
                     };
@@ -226,7 +226,7 @@ struct DiscoveryList {
     #[serde(default)]
     kind: String,
     #[serde(default)]
-    items: Vec<Group>,
+    items: Option<Vec<Group>>,
 }
 
 #[derive(Deserialize)]
@@ -234,7 +234,7 @@ struct Group {
     #[serde(default)]
     metadata: Name,
     #[serde(default)]
-    versions: Vec<Version>,
+    versions: Option<Vec<Version>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -247,7 +247,7 @@ struct Name {
 struct Version {
     version: String,
     #[serde(default)]
-    resources: Vec<Found>,
+    resources: Option<Vec<Found>>,
     #[serde(default)]
     freshness: String,
 }

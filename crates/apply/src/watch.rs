@@ -253,7 +253,7 @@ impl Watch {
             let answer = self.hub.http.get(&query, accept).await?;
             let page: Page<'_> = serde_json::from_slice(&answer.body)
                 .map_err(|e| Failure::transport(format!("{path}: cannot read the list: {e}")))?;
-            for thin in &page.items {
+            for thin in page.items.iter().flatten() {
                 shown.insert(self.see(thin));
             }
             let version = page.metadata.resource_version.into_owned();
@@ -472,8 +472,9 @@ struct Event<'a> {
 struct Page<'a> {
     #[serde(borrow)]
     metadata: PageMetadata<'a>,
+    /// Null when there are none, for some kinds.
     #[serde(borrow, default)]
-    items: Vec<Thin<'a>>,
+    items: Option<Vec<Thin<'a>>>,
 }
 
 #[derive(Deserialize)]
