@@ -1,0 +1,146 @@
+//! Fields, keys and methods.
+
+use super::{Exec, MissingKey, Run, Slot};
+use crate::error::Fault;
+use crate::object::Method;
+use crate::text::Str;
+use crate::tree::{NodeId, Tree};
+use crate::value::{DictType, Value};
+
+impl Exec<'_> {
+    /// `.a.b.c` on a value; the last may be a method, which takes the arguments.
+    #[expect(clippy::too_many_arguments, reason = "the state of a command, which exists nowhere else")]
+    pub(super) fn fields(
+        &mut self,
+        tree: &Tree,
+        mut receiver: Slot,
+        names: &[Str],
+        node: NodeId,
+        args: &[NodeId],
+        dot: &Slot,
+        piped: Option<Slot>,
+    ) -> Run<Slot> {
+        let Some((last, before)) = names.split_last() else { return Ok(receiver) };
+        for name in before {
+            receiver = self.field(tree, receiver, name, node, &[], dot, None)?;
+        }
+        self.field(tree, receiver, last, node, args, dot, piped)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of a command, which exists nowhere else")]
+    fn field(
+        &mut self,
+        tree: &Tree,
+        receiver: Slot,
+        name: &Str,
+        node: NodeId,
+        args: &[NodeId],
+        dot: &Slot,
+        piped: Option<Slot>,
+    ) -> Run<Slot> {
+        if receiver.invalid() {
+            if self.missing == MissingKey::Error {
+                let key = crate::quote::quote(name);
+                return self.fail(tree, format!("nil data; no entry for key {key}"));
+            }
+            return Ok(Slot::default());
+        }
+        if matches!(receiver.value, Value::Nil) {
+            return self.fail(tree, format!("nil pointer evaluating interface {{}}.{}", name.text()));
+        }
+        if let Some(method) = method(&receiver.value, name) {
+            return self.method(tree, &receiver.value, method, node, args, dot, piped);
+        }
+        let arguments = args.len() > 1 || piped.is_some();
+        if let Some(dict) = receiver.value.as_dict() {
+            if arguments {
+                return self.fail(tree, format!("{} is not a method but has arguments", name.text()));
+            }
+            return match dict.get(name) {
+                Some(value) => Ok(Slot { value, interface: dict.dynamic() }),
+                None => match self.missing {
+                    MissingKey::Default => Ok(Slot::default()),
+                    MissingKey::Zero => Ok(Slot { value: zero(&receiver.value), interface: dict.dynamic() }),
+                    MissingKey::Error => {
+                        let key = crate::quote::quote(name);
+                        self.fail(tree, format!("map has no entry for key {key}"))
+                    }
+                },
+            };
+        }
+        if let Value::Object(object) = &receiver.value
+            && let Some(value) = object.field(name)
+        {
+            if arguments {
+                let name = name.text();
+                return self.fail(tree, format!("{name} has arguments but cannot be invoked as function"));
+            }
+            return Ok(Slot::concrete(value));
+        }
+        self.fail(tree, format!("can't evaluate field {} in type {}", name.text(), receiver.type_name()))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the state of a command, which exists nowhere else")]
+    fn method(
+        &mut self,
+        tree: &Tree,
+        receiver: &Value,
+        method: &'static Method,
+        node: NodeId,
+        args: &[NodeId],
+        dot: &Slot,
+        piped: Option<Slot>,
+    ) -> Run<Slot> {
+        let args = args.get(1..).unwrap_or_default();
+        let values = self.arguments(tree, method.name, method.params, method.rest, args, dot, piped)?;
+        let result = (method.call)(receiver, &values);
+        self.give_back(values);
+        self.called(tree, node, method.name, result)
+    }
+
+    /// The result of a function; its error gets the place of the call.
+    pub(super) fn called(
+        &mut self,
+        tree: &Tree,
+        node: NodeId,
+        name: &str,
+        result: Result<Value, Fault>,
+    ) -> Run<Slot> {
+        match result {
+            Ok(value) => Ok(Slot::concrete(value)),
+            Err(fault) => {
+                self.at = node;
+                let text = self.located(tree, &format_args!("error calling {name}: {}", fault.text()));
+                let cause = match fault {
+                    Fault::Text(text) => Box::new(crate::error::Error::new(text)),
+                    Fault::Error(error) => error,
+                };
+                Err(Box::new(crate::error::Error { text, cause: Some(cause) }))
+            }
+        }
+    }
+}
+
+fn method(value: &Value, name: &[u8]) -> Option<&'static Method> {
+    let methods = match value {
+        Value::Object(object) => object.methods(),
+        Value::Dict(dict) => match dict.ty {
+            DictType::Named(named) => named.methods,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    methods.iter().find(|method| method.name.as_bytes() == name)
+}
+
+fn zero(value: &Value) -> Value {
+    match value {
+        Value::Dict(dict) => dict.zero(),
+        Value::Object(object) => match object.entries() {
+            // The only named map of another element type holds files.
+            Some(dict) if !dict.dynamic() => Value::Bytes(Str::default()),
+            _ => Value::Nil,
+        },
+        _ => Value::Nil,
+    }
+}

@@ -1,0 +1,291 @@
+//! Printing as Go's `fmt` does.
+
+mod float;
+mod integer;
+mod pad;
+mod value;
+
+pub use float::{Layout, format_float};
+
+use crate::value::{IntKind, Value};
+use pad::Flags;
+
+/// Appends a value as a template prints it.
+pub fn print_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Str(text) => out.extend_from_slice(text),
+        Value::Nil => out.extend_from_slice(b"<no value>"),
+        value => write(value, out),
+    }
+}
+
+/// Appends a value in its default format, that of `%v`.
+pub fn write(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Str(text) => out.extend_from_slice(text),
+        value => {
+            let mut printer = Printer { out, flags: Flags::default() };
+            printer.argument(value, b'v');
+        }
+    }
+}
+
+/// A value in its default format.
+#[must_use]
+pub fn sprint(value: &Value) -> String {
+    let mut out = Vec::new();
+    write(value, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// `fmt.Sprint`: a space between two operands when neither is a string.
+#[must_use]
+pub fn print(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut after_string = true;
+    for (i, value) in values.iter().enumerate() {
+        let string = matches!(value, Value::Str(_));
+        if i > 0 && !string && !after_string {
+            out.push(b' ');
+        }
+        write(value, &mut out);
+        after_string = string;
+    }
+    out
+}
+
+/// `fmt.Sprintln`
+#[must_use]
+pub fn println(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (i, value) in values.iter().enumerate() {
+        if i > 0 {
+            out.push(b' ');
+        }
+        write(value, &mut out);
+    }
+    out.push(b'\n');
+    out
+}
+
+/// Widths and precisions beyond this are bad, as in Go.
+const TOO_LARGE: i64 = 1_000_000;
+
+/// `fmt.Sprintf`
+#[must_use]
+pub fn printf(format: &[u8], args: &[Value]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(format.len() + 16);
+    let mut state =
+        Format { format, at: 0, args, arg: 0, reordered: false, good_index: true, after_index: false };
+    state.run(&mut out);
+    out
+}
+
+struct Printer<'o> {
+    out: &'o mut Vec<u8>,
+    flags: Flags,
+}
+
+struct Format<'a> {
+    format: &'a [u8],
+    at: usize,
+    args: &'a [Value],
+    arg: usize,
+    reordered: bool,
+    good_index: bool,
+    after_index: bool,
+}
+
+impl Format<'_> {
+    fn byte(&self) -> Option<u8> {
+        self.format.get(self.at).copied()
+    }
+
+    fn run(&mut self, out: &mut Vec<u8>) {
+        while self.at < self.format.len() {
+            let rest = self.format.get(self.at..).unwrap_or_default();
+            let text = rest.iter().position(|b| *b == b'%').unwrap_or(rest.len());
+            out.extend_from_slice(rest.get(..text).unwrap_or_default());
+            self.at += text;
+            if self.at >= self.format.len() {
+                break;
+            }
+            self.at += 1;
+            self.directive(out);
+        }
+        if !self.reordered && self.arg < self.args.len() {
+            out.extend_from_slice(b"%!(EXTRA ");
+            for (i, arg) in self.args.iter().skip(self.arg).enumerate() {
+                if i > 0 {
+                    out.extend_from_slice(b", ");
+                }
+                if matches!(arg, Value::Nil) {
+                    out.extend_from_slice(b"<nil>");
+                } else {
+                    out.extend_from_slice(arg.type_name().as_bytes());
+                    out.push(b'=');
+                    write(arg, out);
+                }
+            }
+            out.push(b')');
+        }
+    }
+
+    fn directive(&mut self, out: &mut Vec<u8>) {
+        let mut flags = Flags::default();
+        self.good_index = true;
+        self.after_index = false;
+        while let Some(b) = self.byte() {
+            match b {
+                b'#' => flags.sharp = true,
+                b'0' => flags.zero = true,
+                b'+' => flags.plus = true,
+                b'-' => flags.minus = true,
+                b' ' => flags.space = true,
+                _ => break,
+            }
+            self.at += 1;
+        }
+        self.index();
+        if self.byte() == Some(b'*') {
+            self.at += 1;
+            match self.star() {
+                Some(width) => {
+                    if width < 0 {
+                        flags.minus = true;
+                        flags.zero = false;
+                    }
+                    flags.width = usize::try_from(width.unsigned_abs()).ok();
+                }
+                None => out.extend_from_slice(b"%!(BADWIDTH)"),
+            }
+            self.after_index = false;
+        } else {
+            flags.width = self.number();
+            if self.after_index && flags.width.is_some() {
+                self.good_index = false;
+            }
+        }
+        self.precision(&mut flags, out);
+        if !self.after_index {
+            self.index();
+        }
+        self.verb(flags, out);
+    }
+
+    fn precision(&mut self, flags: &mut Flags, out: &mut Vec<u8>) {
+        if self.byte() != Some(b'.') {
+            return;
+        }
+        self.at += 1;
+        if self.after_index {
+            self.good_index = false;
+        }
+        self.index();
+        if self.byte() == Some(b'*') {
+            self.at += 1;
+            match self.star() {
+                Some(precision) if precision >= 0 => flags.precision = usize::try_from(precision).ok(),
+                Some(_) => {}
+                None => out.extend_from_slice(b"%!(BADPREC)"),
+            }
+            self.after_index = false;
+        } else {
+            flags.precision = Some(self.number().unwrap_or(0));
+        }
+    }
+
+    fn verb(&mut self, mut flags: Flags, out: &mut Vec<u8>) {
+        let rest = self.format.get(self.at..).unwrap_or_default();
+        let Some((verb, len)) = crate::text::decode_char(rest) else {
+            out.extend_from_slice(b"%!(NOVERB)");
+            return;
+        };
+        let raw = rest.get(..len).unwrap_or_default();
+        self.at += len;
+        if verb == '%' {
+            out.push(b'%');
+            return;
+        }
+        if !self.good_index {
+            out.extend_from_slice(b"%!");
+            out.extend_from_slice(raw);
+            out.extend_from_slice(b"(BADINDEX)");
+            return;
+        }
+        let Some(arg) = self.args.get(self.arg) else {
+            out.extend_from_slice(b"%!");
+            out.extend_from_slice(raw);
+            out.extend_from_slice(b"(MISSING)");
+            return;
+        };
+        self.arg += 1;
+        if verb == 'v' {
+            flags.sharp_v = std::mem::take(&mut flags.sharp);
+            flags.plus_v = std::mem::take(&mut flags.plus);
+        }
+        let mut printer = Printer { out, flags };
+        match u8::try_from(verb) {
+            Ok(verb) if verb.is_ascii() => printer.argument(arg, verb),
+            _ => printer.bad_verb(raw, arg),
+        }
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let mut value: Option<i64> = None;
+        let start = self.at;
+        while let Some(b @ b'0'..=b'9') = self.byte() {
+            let next = value.unwrap_or(0) * 10 + i64::from(b - b'0');
+            if next > TOO_LARGE {
+                // Go stops reading here and takes the rest for text.
+                self.at = start;
+                while self.byte().is_some_and(|b| b.is_ascii_digit()) {
+                    self.at += 1;
+                }
+                return None;
+            }
+            value = Some(next);
+            self.at += 1;
+        }
+        value.and_then(|value| usize::try_from(value).ok())
+    }
+
+    /// The argument of a `*`, if it is an integer that may be one.
+    fn star(&mut self) -> Option<i64> {
+        let arg = self.args.get(self.arg)?;
+        self.arg += 1;
+        match arg {
+            Value::Int(kind, value) if !(*kind == IntKind::Uint64 && *value < 0) => {
+                (value.abs() <= TOO_LARGE).then_some(*value)
+            }
+            _ => None,
+        }
+    }
+
+    /// `[n]`
+    fn index(&mut self) {
+        if self.byte() != Some(b'[') {
+            return;
+        }
+        self.reordered = true;
+        let rest = self.format.get(self.at + 1..).unwrap_or_default();
+        let Some(close) = rest.iter().position(|b| *b == b']') else {
+            self.good_index = false;
+            self.at += 1;
+            return;
+        };
+        let text = rest.get(..close).and_then(|text| std::str::from_utf8(text).ok());
+        self.at += close + 2;
+        match text.and_then(|text| text.parse::<usize>().ok()) {
+            Some(n) if n >= 1 && n <= self.args.len() => {
+                self.arg = n - 1;
+                self.after_index = true;
+            }
+            _ => {
+                self.good_index = false;
+                self.after_index =
+                    text.is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()) && !t.is_empty());
+            }
+        }
+    }
+}

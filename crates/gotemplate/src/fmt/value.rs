@@ -1,0 +1,187 @@
+//! Values under verbs.
+
+use super::Printer;
+use crate::object::Object;
+use crate::value::{Dict, Value};
+
+impl Printer<'_> {
+    /// A value that is an argument itself.
+    pub(super) fn argument(&mut self, value: &Value, verb: u8) {
+        match (value, verb) {
+            (Value::Nil, b'v' | b'T') => self.pad(b"<nil>"),
+            (Value::Nil, _) => self.bad_verb(&[verb], value),
+            (value, b'T') => {
+                let name = value.type_name();
+                self.string(name.as_bytes(), b's');
+            }
+            _ => self.value(value, verb, 0),
+        }
+    }
+
+    fn value(&mut self, value: &Value, verb: u8, depth: usize) {
+        let good = match value {
+            Value::Nil if self.flags.sharp_v => {
+                self.out.extend_from_slice(b"interface {}(nil)");
+                true
+            }
+            Value::Nil => {
+                self.out.extend_from_slice(b"<nil>");
+                true
+            }
+            Value::Bool(value) => match verb {
+                b't' | b'v' => {
+                    self.pad(if *value { b"true" } else { b"false" });
+                    true
+                }
+                _ => false,
+            },
+            Value::Int(kind, bits) => self.integer(*bits, !kind.unsigned(), verb),
+            Value::Float(value) => self.float(*value, verb),
+            Value::Complex(re, im) => self.complex(*re, *im, verb),
+            Value::Str(text) => self.string(text, verb),
+            Value::Bytes(bytes) => self.bytes(bytes, verb),
+            Value::List(list) => {
+                let name = value.type_name();
+                self.list(&name, &list.items, verb, depth);
+                true
+            }
+            Value::Dict(dict) => {
+                let name = value.type_name();
+                self.dict(&name, dict, verb, depth);
+                true
+            }
+            Value::Object(object) => self.object(&**object, verb, depth),
+        };
+        if !good {
+            self.bad_verb(&[verb], value);
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8], verb: u8) -> bool {
+        match verb {
+            b's' | b'x' | b'X' | b'q' => self.string(bytes, verb),
+            b'v' | b'd' => {
+                let sharp = self.flags.sharp_v;
+                self.out.extend_from_slice(if sharp { b"[]byte{" } else { b"[" });
+                for (i, b) in bytes.iter().enumerate() {
+                    if i > 0 {
+                        self.out.extend_from_slice(if sharp { b", " } else { b" " });
+                    }
+                    if sharp {
+                        self.out.extend_from_slice(format!("{b:#x}").as_bytes());
+                    } else {
+                        self.integer(i64::from(*b), false, b'v');
+                    }
+                }
+                self.out.push(if sharp { b'}' } else { b']' });
+                true
+            }
+            _ => {
+                self.out.push(b'[');
+                for (i, b) in bytes.iter().enumerate() {
+                    if i > 0 {
+                        self.out.push(b' ');
+                    }
+                    let byte = Value::Int(crate::value::IntKind::Uint8, i64::from(*b));
+                    self.value(&byte, verb, 1);
+                }
+                self.out.push(b']');
+                true
+            }
+        }
+    }
+
+    fn list(&mut self, name: &str, items: &[Value], verb: u8, depth: usize) {
+        let sharp = self.flags.sharp_v;
+        if sharp {
+            self.out.extend_from_slice(name.as_bytes());
+        }
+        self.out.push(if sharp { b'{' } else { b'[' });
+        for (i, item) in items.iter().enumerate() {
+            if i > 0 {
+                self.out.extend_from_slice(if sharp { b", " } else { b" " });
+            }
+            self.value(item, verb, depth + 1);
+        }
+        self.out.push(if sharp { b'}' } else { b']' });
+    }
+
+    fn dict(&mut self, name: &str, dict: &Dict, verb: u8, depth: usize) {
+        let sharp = self.flags.sharp_v;
+        if sharp {
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.push(b'{');
+        } else {
+            self.out.extend_from_slice(b"map[");
+        }
+        for (i, (key, value)) in dict.entries().into_iter().enumerate() {
+            if i > 0 {
+                self.out.extend_from_slice(if sharp { b", " } else { b" " });
+            }
+            self.value(&Value::Str(key), verb, depth + 1);
+            self.out.push(b':');
+            self.value(&value, verb, depth + 1);
+        }
+        self.out.push(if sharp { b'}' } else { b']' });
+    }
+
+    fn object(&mut self, object: &dyn Object, verb: u8, depth: usize) -> bool {
+        if !self.flags.sharp_v
+            && matches!(verb, b'v' | b's' | b'x' | b'X' | b'q')
+            && let Some(text) = object.text()
+        {
+            return self.string(text.as_bytes(), verb);
+        }
+        if let Some(list) = object.items() {
+            self.list(object.type_name(), &list.items, verb, depth);
+            return true;
+        }
+        if let Some(dict) = object.entries() {
+            self.dict(object.type_name(), dict, verb, depth);
+            return true;
+        }
+        if let Some(bits) = object.number() {
+            return self.integer(bits, true, verb);
+        }
+        let pointer = object.type_name().starts_with('*');
+        if pointer && depth > 0 {
+            self.out.extend_from_slice(b"0xc000000000");
+            return true;
+        }
+        if pointer {
+            self.out.push(b'&');
+        }
+        let sharp = self.flags.sharp_v;
+        if sharp {
+            self.out.extend_from_slice(object.type_name().trim_start_matches('*').as_bytes());
+        }
+        self.out.push(b'{');
+        for (i, (name, value)) in object.fields().iter().enumerate() {
+            if i > 0 {
+                self.out.extend_from_slice(if sharp { b", " } else { b" " });
+            }
+            if sharp || self.flags.plus_v {
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b':');
+            }
+            self.value(value, verb, depth + 1);
+        }
+        self.out.push(b'}');
+        true
+    }
+
+    /// `%!verb(type=value)`
+    pub(super) fn bad_verb(&mut self, verb: &[u8], value: &Value) {
+        self.out.extend_from_slice(b"%!");
+        self.out.extend_from_slice(verb);
+        self.out.push(b'(');
+        if matches!(value, Value::Nil) {
+            self.out.extend_from_slice(b"<nil>");
+        } else {
+            self.out.extend_from_slice(value.type_name().as_bytes());
+            self.out.push(b'=');
+            self.argument(value, b'v');
+        }
+        self.out.push(b')');
+    }
+}

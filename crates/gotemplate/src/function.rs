@@ -1,0 +1,94 @@
+//! The functions that templates call.
+
+use std::collections::HashMap;
+
+use crate::error::Fault;
+use crate::exec::Exec;
+use crate::types::Ty;
+use crate::value::Value;
+
+/// What a function does: it gets the executor, for functions that render templates or keep state, and arguments that
+/// fit its parameters.
+pub type Body = fn(&mut Exec<'_>, &[Value]) -> Result<Value, Fault>;
+
+/// How a call evaluates its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    /// `and`: stops at the first argument that is false.
+    And,
+    /// `or`: stops at the first that is true.
+    Or,
+}
+
+/// A function.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// Name, as templates call it.
+    pub name: &'static str,
+    /// Types of the parameters.
+    pub params: &'static [Ty],
+    /// Type of any further parameters.
+    pub rest: Option<Ty>,
+    /// What it does.
+    pub body: Body,
+    pub(crate) form: Form,
+}
+
+impl Function {
+    /// A function of fixed parameters.
+    #[must_use]
+    pub const fn new(name: &'static str, params: &'static [Ty], body: Body) -> Function {
+        Function { name, params, rest: None, body, form: Form::Plain }
+    }
+
+    /// A function that takes further arguments of a type.
+    #[must_use]
+    pub const fn variadic(name: &'static str, params: &'static [Ty], rest: Ty, body: Body) -> Function {
+        Function { name, params, rest: Some(rest), body, form: Form::Plain }
+    }
+}
+
+/// A table of functions. Templates hold places in it, so they run only with the table they were parsed with.
+pub struct Functions {
+    list: Vec<Function>,
+    names: HashMap<&'static str, u32>,
+}
+
+impl Default for Functions {
+    fn default() -> Functions {
+        Functions::new()
+    }
+}
+
+impl Functions {
+    /// Go's built-in functions.
+    #[must_use]
+    pub fn new() -> Functions {
+        let mut functions = Functions { list: Vec::new(), names: HashMap::new() };
+        functions.extend(crate::builtin::FUNCTIONS.iter().copied());
+        functions
+    }
+
+    /// Adds functions; one of a name that exists replaces it.
+    pub fn extend(&mut self, added: impl IntoIterator<Item = Function>) {
+        for function in added {
+            let index = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+            self.list.push(function);
+            self.names.insert(function.name, index);
+        }
+    }
+
+    /// All names, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.names.keys().copied()
+    }
+
+    pub(crate) fn index(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn get(&self, index: u32) -> Option<&Function> {
+        self.list.get(index as usize)
+    }
+}

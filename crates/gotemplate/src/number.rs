@@ -1,0 +1,196 @@
+//! Go's number literals and number texts.
+
+use crate::quote::unquote_char;
+
+/// A literal number under every type that can hold it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Number {
+    /// As written.
+    pub text: Box<str>,
+    /// As a signed integer.
+    pub int: Option<i64>,
+    /// As an unsigned integer.
+    pub uint: Option<u64>,
+    /// As a float.
+    pub float: Option<f64>,
+    /// As a complex number that is nothing simpler.
+    pub complex: Option<(f64, f64)>,
+}
+
+impl Number {
+    /// True when the syntax alone makes it a float.
+    #[must_use]
+    pub fn float_syntax(&self) -> bool {
+        let text = &*self.text;
+        let hex_int = text.len() > 2
+            && (text.starts_with("0x") || text.starts_with("0X"))
+            && !text.contains(['p', 'P']);
+        self.float.is_some()
+            && !hex_int
+            && !text.starts_with('\'')
+            && text.contains(['.', 'e', 'E', 'p', 'P'])
+    }
+
+    /// Reads a literal.
+    ///
+    /// # Errors
+    /// Go's text.
+    pub fn parse(text: &str) -> Result<Number, String> {
+        let mut number = Number { text: text.into(), int: None, uint: None, float: None, complex: None };
+        if text.starts_with('\'') {
+            return character(number);
+        }
+        if let Some(imaginary) = text.strip_suffix('i') {
+            if let Some((re, im)) = complex_parts(imaginary) {
+                return Ok(number.simplified(re, im));
+            }
+        }
+        number.uint = parse_uint(text);
+        number.int = parse_int(text);
+        if number.int == Some(0) {
+            number.uint = number.uint.or(Some(0));
+        }
+        if let Some(int) = number.int {
+            number.float = Some(int as f64);
+        } else if let Some(uint) = number.uint {
+            number.float = Some(uint as f64);
+        } else if let Some(float) = parse_float(text) {
+            if !text.contains(['.', 'e', 'E', 'p', 'P']) {
+                return Err(format!("integer overflow: {}", crate::quote::quote(text.as_bytes())));
+            }
+            number.float = Some(float);
+            number.take_integers(float);
+        }
+        if number.float.is_none() {
+            return Err(format!("illegal number syntax: {}", crate::quote::quote(text.as_bytes())));
+        }
+        Ok(number)
+    }
+
+    fn take_integers(&mut self, float: f64) {
+        if float.fract() == 0.0 && (-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&float) {
+            self.int = Some(float as i64);
+        }
+        if float.fract() == 0.0 && (0.0..1.844_674_407_370_955_2e19).contains(&float) {
+            self.uint = Some(float as u64);
+        }
+    }
+
+    fn simplified(mut self, re: f64, im: f64) -> Number {
+        self.complex = Some((re, im));
+        if im == 0.0 {
+            self.float = Some(re);
+            self.take_integers(re);
+            // A complex literal stays complex where nothing tells its type.
+        }
+        self
+    }
+}
+
+fn complex_parts(text: &str) -> Option<(f64, f64)> {
+    if let Some(im) = parse_float(text) {
+        return Some((0.0, im));
+    }
+    let split = text.char_indices().skip(1).filter(|(i, c)| {
+        matches!(c, '+' | '-') && !text.get(..*i).unwrap_or_default().ends_with(['e', 'E', 'p', 'P'])
+    });
+    let at = split.last()?.0;
+    Some((parse_float(text.get(..at)?)?, parse_float(text.get(at..)?)?))
+}
+
+fn character(mut number: Number) -> Result<Number, String> {
+    let text = number.text.as_bytes();
+    let (c, tail) =
+        unquote_char(text.get(1..).unwrap_or_default(), b'\'').ok_or_else(|| "invalid syntax".to_owned())?;
+    if tail != b"'" {
+        return Err(format!("malformed character constant: {}", number.text));
+    }
+    let code = c.code();
+    number.int = Some(code);
+    number.uint = u64::try_from(code).ok();
+    number.float = Some(code as f64);
+    Ok(number)
+}
+
+/// Go's `strconv.ParseUint(text, 0, 64)`.
+#[must_use]
+pub fn parse_uint(text: &str) -> Option<u64> {
+    let (base, digits, prefixed) = match text.as_bytes() {
+        [b'0', b'x' | b'X', _, ..] => (16, text.get(2..)?, true),
+        [b'0', b'b' | b'B', _, ..] => (2, text.get(2..)?, true),
+        [b'0', b'o' | b'O', _, ..] => (8, text.get(2..)?, true),
+        [b'0', _, ..] => (8, text.get(1..)?, true),
+        _ => (10, text, false),
+    };
+    if !underscores_ok(digits, prefixed) {
+        return None;
+    }
+    let mut value = 0u64;
+    let mut any = false;
+    for c in digits.chars().filter(|c| *c != '_') {
+        any = true;
+        value = value.checked_mul(u64::from(base))?.checked_add(u64::from(c.to_digit(base)?))?;
+    }
+    any.then_some(value)
+}
+
+/// Underscores only between digits, or between a prefix and a digit.
+fn underscores_ok(digits: &str, prefixed: bool) -> bool {
+    if !digits.contains('_') {
+        return true;
+    }
+    !digits.contains("__") && !digits.ends_with('_') && (prefixed || !digits.starts_with('_'))
+}
+
+/// Go's `strconv.ParseInt(text, 0, 64)`.
+#[must_use]
+pub fn parse_int(text: &str) -> Option<i64> {
+    match text.as_bytes().first()? {
+        b'-' => {
+            let value = parse_uint(text.get(1..)?)?;
+            if value == 1 << 63 { Some(i64::MIN) } else { i64::try_from(value).ok().map(|v| -v) }
+        }
+        b'+' => i64::try_from(parse_uint(text.get(1..)?)?).ok(),
+        _ => i64::try_from(parse_uint(text)?).ok(),
+    }
+}
+
+/// Go's `strconv.ParseFloat(text, 64)`; a number out of range is none.
+#[must_use]
+pub fn parse_float(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let lower = unsigned.to_ascii_lowercase();
+    match &*lower {
+        "inf" | "infinity" => {
+            return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
+        }
+        "nan" => return (unsigned.len() == text.len()).then_some(f64::NAN),
+        _ => {}
+    }
+    if let Some(hex) = lower.strip_prefix("0x") {
+        let value = hex_float(hex)?;
+        return Some(if text.starts_with('-') { -value } else { value });
+    }
+    // Underscores are for base prefixes only.
+    if !lower.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-')) {
+        return None;
+    }
+    let value: f64 = text.parse().ok()?;
+    value.is_finite().then_some(value)
+}
+
+fn hex_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once('p')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut value = 0f64;
+    for c in whole.chars().filter(|c| *c != '_').chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(c.to_digit(16)?);
+    }
+    let shift = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
+    let value = value * 2f64.powi(exponent.checked_sub(shift)?);
+    value.is_finite().then_some(value)
+}

@@ -1,0 +1,79 @@
+//! Templates that can call one another.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::function::Functions;
+use crate::parse::parse;
+use crate::text::Str;
+use crate::tree::{NodeId, Tree};
+
+/// A named template.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub(crate) name: Str,
+    pub(crate) tree: Arc<Tree>,
+    pub(crate) root: NodeId,
+    /// Places that its variables need.
+    pub(crate) slots: u32,
+}
+
+/// What a text defines: the template of its own name, and those of its `define` and `block` actions. It can be kept
+/// and added to any number of sets.
+#[derive(Debug, Clone)]
+pub struct Parsed(Arc<[Template]>);
+
+impl Parsed {
+    /// Parses a text under a name.
+    ///
+    /// # Errors
+    /// The first problem, in Go's words: `template: NAME:LINE: …`.
+    pub fn new(name: impl Into<Str>, text: impl Into<Str>, functions: &Functions) -> Result<Parsed, Error> {
+        Ok(Parsed(parse(&name.into(), &text.into(), functions)?.into()))
+    }
+}
+
+/// Templates by name. A set made on top of another sees its templates, and hides those of names of its own.
+#[derive(Debug, Default)]
+pub struct Set {
+    below: Option<Rc<Set>>,
+    templates: HashMap<Str, Template>,
+}
+
+impl Set {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Set {
+        Set::default()
+    }
+
+    /// A set on top of another.
+    #[must_use]
+    pub fn on(below: Rc<Set>) -> Set {
+        Set { below: Some(below), templates: HashMap::new() }
+    }
+
+    /// Adds what a text defines. A later template replaces an earlier one of its name, but a blank one never does.
+    pub fn add(&mut self, parsed: &Parsed) {
+        for template in parsed.0.iter() {
+            if template.tree.blank(template.root) && self.get(&template.name).is_some() {
+                continue;
+            }
+            self.templates.insert(template.name.clone(), template.clone());
+        }
+    }
+
+    /// A template.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&Template> {
+        let mut set = self;
+        loop {
+            if let Some(template) = set.templates.get(name) {
+                return Some(template);
+            }
+            set = set.below.as_deref()?;
+        }
+    }
+}

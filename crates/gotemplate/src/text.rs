@@ -1,0 +1,102 @@
+//! Strings as Go has them: bytes that are mostly, but not always, UTF-8.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// A shared, immutable string of bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Str(Arc<[u8]>);
+
+impl Str {
+    /// The text, with each byte that is not UTF-8 replaced by U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+}
+
+impl Deref for Str {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Borrow<[u8]> for Str {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Str {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Str {
+        Str(Arc::from(text.as_bytes()))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Str {
+        Str(Arc::from(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Str {
+    fn from(bytes: Vec<u8>) -> Str {
+        Str(Arc::from(bytes))
+    }
+}
+
+impl From<&[u8]> for Str {
+    fn from(bytes: &[u8]) -> Str {
+        Str(Arc::from(bytes))
+    }
+}
+
+impl Default for Str {
+    fn default() -> Str {
+        Str(Arc::from(&b""[..]))
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text(), f)
+    }
+}
+
+/// The first character of `bytes` and its length; a byte that starts none is U+FFFD of length 1, as in Go.
+#[must_use]
+pub fn decode_char(bytes: &[u8]) -> Option<(char, usize)> {
+    let first = *bytes.first()?;
+    if first < 0x80 {
+        return Some((char::from(first), 1));
+    }
+    let longest = bytes.get(..bytes.len().min(4)).unwrap_or(bytes);
+    let valid = match std::str::from_utf8(longest) {
+        Ok(text) => text,
+        Err(error) => {
+            std::str::from_utf8(longest.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+    };
+    match valid.chars().next() {
+        Some(c) => Some((c, c.len_utf8())),
+        None => Some((char::REPLACEMENT_CHARACTER, 1)),
+    }
+}
+
+/// The characters of `bytes` with their lengths.
+pub fn chars(mut bytes: &[u8]) -> impl Iterator<Item = (char, usize)> + '_ {
+    std::iter::from_fn(move || {
+        let (c, len) = decode_char(bytes)?;
+        bytes = bytes.get(len..).unwrap_or_default();
+        Some((c, len))
+    })
+}
