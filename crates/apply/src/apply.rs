@@ -72,7 +72,7 @@ impl Target {
     }
 
     /// The manifests by stage, each stage in apply order. Of two manifests of one object the later one counts.
-    fn stages<'a>(&self, manifests: &'a [Manifest]) -> Vec<(Stage, Vec<&'a Manifest>)> {
+    pub(crate) fn stages<'a>(&self, manifests: &'a [Manifest]) -> Vec<(Stage, Vec<&'a Manifest>)> {
         let policy = self.policy();
         let mut unique: HashMap<&ObjectRef, &Manifest> = HashMap::with_capacity(manifests.len());
         for manifest in manifests {
@@ -355,7 +355,7 @@ fn in_order<T>(mut steps: Vec<(usize, T)>) -> Vec<(usize, T)> {
 }
 
 /// The kind that a CustomResourceDefinition defines.
-fn defined_kind(manifest: &Manifest) -> Option<GroupKind> {
+pub(crate) fn defined_kind(manifest: &Manifest) -> Option<GroupKind> {
     if !manifest.reference().gvk.is("apiextensions.k8s.io", "CustomResourceDefinition") {
         return None;
     }

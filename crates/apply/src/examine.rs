@@ -239,7 +239,7 @@ impl Target {
         Ok(Step::Write(write))
     }
 
-    async fn dry_run(&self, item: &Item<'_>) -> Result<Answer, Refusal> {
+    pub(crate) async fn dry_run(&self, item: &Item<'_>) -> Result<Answer, Refusal> {
         self.patch(item, item.manifest.body(), Mode::DryRun)
             .await
             .map_err(|failure| Refusal::dry_run(item.manifest, &failure))
@@ -247,7 +247,7 @@ impl Target {
 
     /// The live object; `None` when there is none, or when the identity may not read it (the dry-run then tells whether it
     /// may write it).
-    async fn live(&self, item: &Item<'_>) -> Result<Option<Value>, Refusal> {
+    pub(crate) async fn live(&self, item: &Item<'_>) -> Result<Option<Value>, Refusal> {
         let path = item.resource.item(&item.object);
         match self.0.hub.http.get(&path, Accept::Object).await {
             Ok(answer) => Ok(serde_json::from_slice(&answer.body).ok()),

@@ -4,6 +4,7 @@
 //! identity. For an owner (a Kustomization, a release) it
 //!
 //! - applies [`Manifest`]s in stages ([`Target::apply`]), and says what it did with each object;
+//! - says what an apply would do, field by field ([`Target::plan`]);
 //! - deletes what is no longer wanted ([`Target::prune`]) and waits until it is gone ([`Target::wait_gone`]);
 //! - follows the health of objects ([`Target::watch_health`]) without a task or a poll;
 //! - tells the listener when an object drifts or vanishes ([`Change`]).
@@ -35,6 +36,7 @@ mod observation;
 mod outcome;
 mod plan;
 mod policy;
+mod preview;
 mod prune;
 mod takeover;
 mod target;
@@ -50,6 +52,7 @@ pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules};
 pub use manifest::{Manifest, Preparation};
 pub use outcome::{Action, Applied, Entry, Pruned};
 pub use policy::{Change, Listener, Policy, What};
+pub use preview::{Plan, PlannedObject};
 pub use target::{Target, Targets};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

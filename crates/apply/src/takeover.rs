@@ -37,8 +37,8 @@ pub(crate) fn takes(policy: &Policy, manager: &str, operation: &str, subresource
 /// The JSON patch that cleans a live object up; empty when it is clean.
 pub(crate) fn patch(live: &Value, policy: &Policy) -> Vec<Value> {
     let mut operations = Vec::new();
-    let fields: [(&str, fn(&str) -> bool); 2] = [("annotations", stale_annotation), ("labels", stale_label)];
-    for (field, stale) in fields {
+    for field in ["annotations", "labels"] {
+        let stale = |key: &str| if field == "labels" { stale_label(key) } else { stale_annotation(key) };
         let present = live.get("metadata").and_then(|m| m.get(field)).and_then(Value::as_object);
         for key in present.into_iter().flat_map(Map::keys).filter(|k| stale(k)) {
             let escaped = key.replace('~', "~0").replace('/', "~1");

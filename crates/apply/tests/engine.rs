@@ -519,3 +519,33 @@ async fn a_failed_write_keeps_what_was_written() -> Result<()> {
     assert_eq!(actions(&applied), ["ConfigMap created", "Deployment created"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_tells_fields_and_writes_nothing() -> Result<()> {
+    let world = World::new("plan").await?;
+    let ns = world.namespace.clone();
+    world.apply(&[config_map(&ns, "same", "1"), deployment(&ns, "web", 1), secret(&ns, "s", "b2xk")]).await;
+    world.forget_requests();
+    let plan = world
+        .plan(&[
+            config_map(&ns, "same", "1"),
+            config_map(&ns, "new", "1"),
+            deployment(&ns, "web", 3),
+            secret(&ns, "s", "bmV3"),
+            config_map("not-yet", "inside", "1"),
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "not-yet"}}),
+            json!({"apiVersion": "example.com/v1", "kind": "Nothing", "metadata": {"name": "x"}}),
+        ])
+        .await;
+    let expected = format!(
+        "Namespace/not-yet created\n\
+        ConfigMap/not-yet/inside created\n\
+        ConfigMap/{ns}/new created\n\
+        Secret/{ns}/s configured\n  data.password: \"*** (before)\" -> \"*** (after)\"\n\
+        Deployment/{ns}/web configured\n  spec.replicas: 1 -> 3\n\
+        Nothing/x dry-run failed: no matches for kind \"Nothing\" in version \"example.com/v1\"\n"
+    );
+    assert_eq!(plan.to_string(), expected);
+    assert!(world.requests().iter().all(|r| !r.starts_with("PATCH") || r.contains("dryRun=All")));
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use apply::{Applied, ApplyOptions, Change, Manifest, Policy, Preparation, Target};
+use apply::{Applied, ApplyOptions, Change, Manifest, Plan, Policy, Preparation, Target};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::client::ClientBuilder;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
@@ -92,13 +92,19 @@ impl World {
         self.apply_with(objects, &ApplyOptions::default()).await
     }
 
+    pub async fn plan(&self, objects: &[Value]) -> Plan {
+        self.target.plan(&self.owner, &self.manifests(objects), &ApplyOptions::default()).await
+    }
+
     pub async fn apply_with(&self, objects: &[Value], options: &ApplyOptions<'_>) -> Applied {
+        self.target.apply(&self.owner, &self.manifests(objects), options).await
+    }
+
+    fn manifests(&self, objects: &[Value]) -> Vec<Manifest> {
         let none = BTreeMap::new();
         let preparation =
             Preparation { policy: &self.policy, owner: &self.owner, labels: &none, annotations: &none };
-        let manifests: Vec<Manifest> =
-            objects.iter().map(|o| Manifest::prepare(o.clone(), &preparation).unwrap()).collect();
-        self.target.apply(&self.owner, &manifests, options).await
+        objects.iter().map(|o| Manifest::prepare(o.clone(), &preparation).unwrap()).collect()
     }
 
     /// Requests other than watches since the last [`World::forget_requests`].
