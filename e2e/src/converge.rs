@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use futures::{StreamExt, pin_mut};
 use kube::api::DynamicObject;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub async fn converge(
     // Of each object that does not fulfil the condition, why; of one that does, nothing.
     let mut states: BTreeMap<String, Option<String>> = BTreeMap::new();
     let watch = async {
-        let stream = watcher(objects.clone(), watcher::Config::default());
+        let stream = watcher(objects.clone(), watcher::Config::default()).default_backoff();
         pin_mut!(stream);
         while let Some(event) = stream.next().await {
             match event {

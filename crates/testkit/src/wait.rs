@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, pin_mut};
 use kube::api::DynamicObject;
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::watch_object;
 use kube::{Api, ResourceExt};
 use serde_json::Value;
@@ -29,7 +30,7 @@ impl ControlPlane {
     ) -> Result<Value> {
         let mut last = Value::Null;
         let search = async {
-            let stream = watch_object(objects.clone(), name);
+            let stream = watch_object(objects.clone(), name).default_backoff();
             pin_mut!(stream);
             while let Some(event) = stream.next().await {
                 // The watcher retries by itself; a kind that is not served yet is such an error.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use e2e::converge::converge;
 use futures::{StreamExt, pin_mut};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -217,7 +218,7 @@ fn kubeconfig() -> Result<PathBuf> {
 /// Prints every change of an object's `Ready` condition.
 async fn report(objects: Api<DynamicObject>, kind: &'static str, story: Story) {
     let mut said = std::collections::BTreeMap::new();
-    let stream = watcher(objects, watcher::Config::default());
+    let stream = watcher(objects, watcher::Config::default()).default_backoff();
     pin_mut!(stream);
     while let Some(event) = stream.next().await {
         let Ok(Event::Apply(object) | Event::InitApply(object)) = event else { continue };
