@@ -11,6 +11,8 @@
 
 mod error;
 mod generation;
+#[cfg(test)]
+mod hostile_input;
 mod http;
 mod known_hosts;
 mod object;

@@ -295,7 +295,7 @@ pub(crate) enum PackPiece {
     Complete,
 }
 
-async fn read_advertisement(packets: &mut PacketReader) -> Result<Advertisement, Error> {
+pub(crate) async fn read_advertisement(packets: &mut PacketReader) -> Result<Advertisement, Error> {
     let mut lines = Vec::new();
     let mut announced = false;
     loop {
