@@ -19,6 +19,7 @@ use crate::outcome::{Action, Entry};
 use crate::plan::{Known, after_dry_run, cleans, skipped};
 use crate::takeover;
 use crate::target::Target;
+use crate::unknown;
 
 /// An object of a stage and what is to be done with it.
 pub(crate) struct Examined<'a> {
@@ -63,6 +64,9 @@ impl Write {
 /// How long a request is repeated while the API server does not serve a new kind yet.
 const SERVED_WITHIN: Duration = Duration::from_secs(10);
 
+/// The API server names many unknown fields at a time, but not always all.
+const PRUNE_ROUNDS: usize = 10;
+
 enum Mode {
     DryRun,
     Real,
@@ -101,6 +105,29 @@ impl Target {
         }
     }
 
+    /// A dry-run of the manifest, and the payload when fields that the API server does not know had to go.
+    async fn test(&self, item: &Item<'_>) -> Result<(Answer, Option<Bytes>), Failure> {
+        let mut failure = match self.patch(item, item.manifest.body(), Mode::DryRun).await {
+            Ok(answer) => return Ok((answer, None)),
+            Err(failure) => failure,
+        };
+        let mut payload = None;
+        for _ in 0..PRUNE_ROUNDS {
+            let payload = payload.get_or_insert_with(|| item.manifest.value());
+            let removed = unknown::prune(payload, &item.resource.gvk, &failure.message);
+            if removed.is_empty() {
+                break;
+            }
+            tracing::warn!(object = %item.object, fields = %removed.join(" "), "unknown fields dropped");
+            let body = Bytes::from(payload.to_string());
+            match self.patch(item, body.clone(), Mode::DryRun).await {
+                Ok(answer) => return Ok((answer, Some(body))),
+                Err(next) => failure = next,
+            }
+        }
+        Err(failure)
+    }
+
     fn read(&self, item: &Item<'_>, body: &[u8]) -> Option<Observation> {
         Observation::parse(body, &item.resource.gvk, Shown::Whole, self.policy(), jiff::Timestamp::now()).ok()
     }
@@ -113,8 +140,8 @@ impl Target {
         owner: &Owner,
         options: &ApplyOptions<'_>,
     ) -> Result<Step, Refusal> {
-        let answer = match self.patch(item, item.manifest.body(), Mode::DryRun).await {
-            Ok(answer) => answer,
+        let (answer, body) = match self.test(item).await {
+            Ok(tested) => tested,
             Err(failure) if observed.is_some() && failure.is_immutable() => {
                 return self.examine_live(item, owner, options).await;
             }
@@ -135,7 +162,7 @@ impl Target {
             }
             Some(action) => {
                 let version = observed.map(|o| o.version);
-                Ok(Step::Write(Write::tested_as(action, version)))
+                Ok(Step::Write(Write { body, ..Write::tested_as(action, version) }))
             }
             None => self.examine_live(item, owner, options).await,
         }
@@ -168,10 +195,10 @@ impl Target {
     ) -> Result<Step, Refusal> {
         let manifest = item.manifest;
         let Some(mut live) = self.live(item).await? else {
-            let answer = self.dry_run(item).await?;
+            let (answer, body) = self.dry_run(item).await?;
             let action =
                 if answer.status == StatusCode::CREATED { Action::Created } else { Action::Configured };
-            return Ok(Step::Write(Write::tested_as(action, None)));
+            return Ok(Step::Write(Write { body, ..Write::tested_as(action, None) }));
         };
         let desired = manifest.switches();
         let switches = object::Switches::of(&live, &self.policy().group);
@@ -188,12 +215,12 @@ impl Target {
             }
         }
         let force = options.force || desired.force || switches.force;
-        let answer = match self.patch(item, manifest.body(), Mode::DryRun).await {
-            Ok(answer) => answer,
+        let (answer, body) = match self.test(item).await {
+            Ok(tested) => tested,
             Err(failure) if force && failure.is_immutable() => {
                 self.remove(item, &live, options.timeout).await?;
-                self.dry_run(item).await?;
-                return Ok(Step::Write(Write::tested_as(Action::Created, None)));
+                let (_, body) = self.dry_run(item).await?;
+                return Ok(Step::Write(Write { body, ..Write::tested_as(Action::Created, None) }));
             }
             Err(failure) => return Err(Refusal::dry_run(manifest, &failure)),
         };
@@ -232,17 +259,20 @@ impl Target {
         }
         let mut write = Write::tested_as(Action::Configured, version.filter(|_| !cleaned));
         if !ignored.is_empty() {
-            let mut payload = manifest.value();
+            let mut payload = body
+                .as_ref()
+                .and_then(|body| serde_json::from_slice(body).ok())
+                .unwrap_or_else(|| manifest.value());
             ignore::adopt(&mut payload, &live, &next, &ignored, self.policy());
             write.body = Some(Bytes::from(payload.to_string()));
+        } else {
+            write.body = body;
         }
         Ok(Step::Write(write))
     }
 
-    pub(crate) async fn dry_run(&self, item: &Item<'_>) -> Result<Answer, Refusal> {
-        self.patch(item, item.manifest.body(), Mode::DryRun)
-            .await
-            .map_err(|failure| Refusal::dry_run(item.manifest, &failure))
+    pub(crate) async fn dry_run(&self, item: &Item<'_>) -> Result<(Answer, Option<Bytes>), Refusal> {
+        self.test(item).await.map_err(|failure| Refusal::dry_run(item.manifest, &failure))
     }
 
     /// The live object; `None` when there is none, or when the identity may not read it (the dry-run then tells whether it
@@ -282,7 +312,7 @@ impl Target {
         let refusal = |failure: &Failure| {
             Refusal::step(item.manifest, "immutable field detected, failed to delete object", failure)
         };
-        match self.delete(&item.resource, &item.object, uid).await {
+        match self.delete(&item.resource, &item.object, uid, None).await {
             Ok(()) => {}
             Err(failure) if failure.is_not_found() => return Ok(()),
             Err(failure) => return Err(refusal(&failure)),
@@ -299,20 +329,27 @@ impl Target {
         }
     }
 
-    /// Deletes an object of this uid, with background propagation.
+    /// Deletes an object of this uid (and version, when one is given), with background propagation.
     pub(crate) async fn delete(
         &self,
         resource: &crate::mapping::Resource,
         object: &object::ObjectRef,
         uid: &str,
+        version: Option<u64>,
     ) -> Result<(), Failure> {
-        let mut options =
-            json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
-        if !uid.is_empty()
-            && let Some(options) = options.as_object_mut()
-        {
-            options.insert("preconditions".to_owned(), json!({"uid": uid}));
+        let mut conditions = serde_json::Map::new();
+        if !uid.is_empty() {
+            conditions.insert("uid".to_owned(), uid.into());
         }
+        if let Some(version) = version {
+            conditions.insert("resourceVersion".to_owned(), version.to_string().into());
+        }
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": conditions,
+        });
         let body = Bytes::from(options.to_string());
         self.0
             .hub

@@ -40,6 +40,7 @@ mod preview;
 mod prune;
 mod takeover;
 mod target;
+mod unknown;
 mod waiting;
 mod watch;
 

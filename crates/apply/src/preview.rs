@@ -124,7 +124,7 @@ impl Target {
         if live.is_some() && skipped(manifest.switches(), switches) {
             return Ok(PlannedObject::of(&item.object, Action::Skipped));
         }
-        let answer = self.dry_run(item).await?;
+        let (answer, _) = self.dry_run(item).await?;
         let Some(mut live) = live else {
             return Ok(PlannedObject::of(&item.object, Action::Created));
         };

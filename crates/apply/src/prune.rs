@@ -6,9 +6,11 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::http::Accept;
-use crate::mapping::NoMapping;
+use crate::mapping::{NoMapping, Resource};
+use crate::observation::Observation;
 use crate::outcome::{Action, Entry, Pruned};
 use crate::target::Target;
+use crate::watch::Phase;
 
 impl Target {
     /// Deletes the objects of inventory entries, one after the other, in reverse apply order.
@@ -49,6 +51,14 @@ impl Target {
         pruned
     }
 
+    /// What a synced owned watch shows of an object.
+    fn watched(&self, resource: &Resource, object: &ObjectRef) -> Option<Observation> {
+        self.owned_watches(&resource.gvk.group_kind())
+            .into_iter()
+            .filter(|watch| watch.phase() == Phase::Synced)
+            .find_map(|watch| watch.observed(object))
+    }
+
     async fn prune_one(&self, owner: &Owner, object: &ObjectRef) -> Result<Action, String> {
         let resource = match self.0.mapping.resolve_any_version(&object.gvk).await {
             Ok(resource) => resource,
@@ -58,6 +68,21 @@ impl Target {
         };
         let object = &resource.scoped(object);
         let failed = |failure: Failure| format!("{object} delete failed: {failure}");
+
+        // What a synced watch shows need not be asked for: the preconditions of the deletion tell if it is out of date.
+        if let Some(seen) = self.watched(&resource, object) {
+            if seen.owner.as_ref() != Some(owner) || seen.switches.delete_disabled() {
+                return Ok(Action::Skipped);
+            }
+            self.disown(&resource, object);
+            let version = Some(seen.version);
+            match self.delete(&resource, object, &seen.uid, version).await {
+                Ok(()) => return Ok(Action::Deleted),
+                Err(failure) if failure.is_not_found() => return Ok(Action::Deleted),
+                Err(failure) if failure.code == 409 => {}
+                Err(failure) => return Err(failed(failure)),
+            }
+        }
 
         // Only metadata is asked for: the object may be a Secret.
         let answer = match self.0.hub.http.get(&resource.item(object), Accept::Metadata).await {
@@ -76,7 +101,7 @@ impl Target {
         // Its disappearance is our own doing.
         self.disown(&resource, object);
         let uid = object::string_at(&live, &["metadata", "uid"]).unwrap_or_default();
-        match self.delete(&resource, object, uid).await {
+        match self.delete(&resource, object, uid, None).await {
             Ok(()) => Ok(Action::Deleted),
             Err(failure) if failure.is_not_found() => Ok(Action::Deleted),
             // Another object has taken the name since we looked.

@@ -549,3 +549,23 @@ async fn a_plan_tells_fields_and_writes_nothing() -> Result<()> {
     assert!(world.requests().iter().all(|r| !r.starts_with("PATCH") || r.contains("dryRun=All")));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_fields_of_built_in_kinds_are_dropped() -> Result<()> {
+    let world = World::new("unknown").await?;
+    let ns = world.namespace.clone();
+    let mut object = deployment(&ns, "web", 1);
+    object["spec"]["nope"] = json!(1);
+    object["metadata"]["foo"] = json!("bar");
+    object["spec"]["template"]["spec"]["containers"][0]["imagePulPolicy"] = json!("Always");
+    object["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([{"containerPort": 80, "hots": 1}]);
+    let applied = world.apply(&[object.clone(), config_map(&ns, "a", "1")]).await;
+    assert!(applied.error.is_none(), "{:?}", applied.error);
+    assert_eq!(actions(&applied), ["ConfigMap created", "Deployment created"]);
+    world.forget_requests();
+    assert_eq!(actions(&world.apply(&[object.clone()]).await), ["Deployment unchanged"]);
+    assert!(world.requests().is_empty());
+    object["spec"]["replicas"] = json!(2);
+    assert_eq!(actions(&world.apply(&[object]).await), ["Deployment configured"]);
+    Ok(())
+}
