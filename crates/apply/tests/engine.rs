@@ -10,12 +10,15 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use apply::{
-    Action, ApplyOptions, FailFast, HealthMember, HealthRequest, IgnoreRule, IgnoreRules, Verdict, What,
+    Action, ApplyOptions, CustomHealth, FailFast, HealthMember, HealthRequest, IgnoreRule, IgnoreRules,
+    Verdict, What,
 };
+use kstatus::{Health, Status};
 use object::{InventoryEntry, ObjectRef};
 use serde_json::{Value, json};
 use world::{World, actions, config_map, deployment, secret};
@@ -567,5 +570,117 @@ async fn unknown_fields_of_built_in_kinds_are_dropped() -> Result<()> {
     assert!(world.requests().is_empty());
     object["spec"]["replicas"] = json!(2);
     assert_eq!(actions(&world.apply(&[object]).await), ["Deployment configured"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stateful_set_fails_with_its_pods() -> Result<()> {
+    let mut world = World::new("pods").await?;
+    let ns = world.namespace.clone();
+    let mut set = deployment(&ns, "db", 1);
+    set["kind"] = json!("StatefulSet");
+    set["spec"]["serviceName"] = json!("db");
+    // No node has this label: nobody but the test writes the Pod's status.
+    set["spec"]["template"]["spec"]["nodeSelector"] = json!({"nowhere": "x"});
+    world.apply(&[set.clone()]).await;
+    let objects = vec![HealthMember { object: ObjectRef::of(&set)?, job_with_ttl: false }];
+    let health = world
+        .target
+        .watch_health(&world.owner, HealthRequest { objects, fail_fast: FailFast::On, custom: None })
+        .await;
+    assert_eq!(health.verdict(), Verdict::Waiting);
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db-0", "namespace": ns}});
+    world.until_there(&pod).await?;
+    let crash = json!({"status": {"phase": "Running", "containerStatuses": [{"name": "app", "image": "app:1", "imageID": "", "ready": false,
+        "restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]}});
+    world.merge_patch_status(&pod, crash).await?;
+    while health.verdict() == Verdict::Waiting {
+        world.hear().await;
+        health.refresh().await;
+    }
+    let expected = format!(
+        "failed early due to stalled resources: [StatefulSet/{ns}/db status: 'Failed': 1 pods have failed (db-0: containers crash in a loop: app)]"
+    );
+    assert_eq!(health.verdict(), Verdict::Failed(expected));
+
+    // The Pod recovers, and with it the verdict.
+    world.merge_patch_status(&pod, json!({"status": {"containerStatuses": null}})).await?;
+    while health.verdict() != Verdict::Waiting {
+        world.hear().await;
+        health.refresh().await;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn custom_rules_see_the_whole_object() -> Result<()> {
+    let mut world = World::new("custom").await?;
+    let ns = world.namespace.clone();
+    let objects = [config_map(&ns, "a", "wait")];
+    world.apply(&objects).await;
+    let custom = CustomHealth {
+        covers: Box::new(|kind| kind.kind == "ConfigMap"),
+        assess: Box::new(|_, object| {
+            let status = match object["data"]["key"].as_str() {
+                Some("go") => Status::Current,
+                Some("bad") => Status::Failed,
+                _ => Status::InProgress,
+            };
+            Health::new(status, "")
+        }),
+    };
+    let members = vec![HealthMember { object: ObjectRef::of(&objects[0])?, job_with_ttl: false }];
+    let request = HealthRequest { objects: members, fail_fast: FailFast::On, custom: Some(Arc::new(custom)) };
+    let health = world.target.watch_health(&world.owner, request).await;
+    assert_eq!(health.verdict(), Verdict::Waiting);
+    assert_eq!(health.recheck_after(), None);
+    world.merge_patch(&objects[0], "somebody", json!({"data": {"key": "go"}})).await?;
+    while health.verdict() == Verdict::Waiting {
+        world.hear().await;
+        health.refresh().await;
+    }
+    assert_eq!(health.verdict(), Verdict::Healthy);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fight_is_slowed_down() -> Result<()> {
+    let mut world = World::new("fight").await?;
+    let objects = [config_map(&world.namespace, "a", "1")];
+    world.apply(&objects).await;
+    let mut delays = Vec::new();
+    for round in 0..4 {
+        world.merge_patch(&objects[0], "rival", json!({"data": {"key": format!("rival {round}")}})).await?;
+        delays.push(world.hear().await.delay.as_secs());
+        assert_eq!(actions(&world.apply(&objects).await), ["ConfigMap configured"]);
+    }
+    assert_eq!(delays, [0, 1, 2, 4]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletion_waits_for_finalizers_on_a_watch() -> Result<()> {
+    let world = World::new("gone").await?;
+    let mut object = config_map(&world.namespace, "held", "1");
+    object["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    let applied = world.apply(&[object.clone()]).await;
+    let inventory: Vec<InventoryEntry> = applied.entries.iter().map(apply::Entry::inventory).collect();
+    let pruned = world.target.prune(&world.owner, &inventory).await;
+    assert_eq!(pruned.entries[0].action, Action::Deleted);
+    let reference = ObjectRef::of(&object)?;
+    let soon = tokio::time::Instant::now() + Duration::from_millis(500);
+    assert_eq!(world.target.wait_gone(std::slice::from_ref(&reference), soon).await, [reference.clone()]);
+
+    world.forget_requests();
+    let target = world.target.clone();
+    let waited = reference.clone();
+    let waiting = tokio::spawn(async move {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        target.wait_gone(&[waited], deadline).await
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.merge_patch(&object, "holder", json!({"metadata": {"finalizers": null}})).await?;
+    assert!(waiting.await?.is_empty());
+    assert!(world.requests().len() <= 1, "{:?}", world.requests());
     Ok(())
 }

@@ -157,6 +157,22 @@ impl World {
         bail!("{object} did not become as expected")
     }
 
+    pub async fn until_there(&self, object: &Value) -> Result<Value> {
+        for _ in 0..300 {
+            if let Ok(live) = self.get(object).await {
+                return Ok(live);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("{object} did not come")
+    }
+
+    pub async fn merge_patch_status(&self, object: &Value, patch: Value) -> Result<()> {
+        let (api, name) = self.api(object)?;
+        api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
     pub async fn merge_patch(&self, object: &Value, manager: &str, patch: Value) -> Result<()> {
         let (api, name) = self.api(object)?;
         let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
