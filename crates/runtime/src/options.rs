@@ -140,7 +140,8 @@ pub fn try_parse<T: Parser>(
     }
     // A flag of the command line wins over the environment, which wins over the default. The twin is put in as the
     // default instead of through clap, which reads the process's environment by itself.
-    let command = command.mut_args(|arg| match twin(&arg) {
+    // As with Go's flags, the last occurrence of a flag counts; the feature gates merge.
+    let command = command.args_override_self(true).mut_args(|arg| match twin(&arg) {
         Some(name) => match environment(&name).filter(|value| !value.is_empty()) {
             Some(value) => documented(arg, &name).default_value(clap::builder::OsStr::from(value)),
             None => documented(arg, &name),
@@ -229,13 +230,14 @@ mod tests {
                 ":9",
                 "--enable-leader-election",
                 "--watch-all-namespaces=false",
+                "--concurrent=21",
                 "--feature-gates=A=true",
                 "--feature-gates=B=false,C=true",
             ],
             &[],
         )
         .unwrap();
-        assert_eq!(flags.options.concurrent, 20);
+        assert_eq!(flags.options.concurrent, 21);
         assert_eq!(flags.options.metrics_addr, ":9");
         assert!(flags.options.enable_leader_election && !flags.options.watch_all_namespaces);
         assert_eq!(flags.options.feature_gates, ["A=true", "B=false", "C=true"]);
