@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ use crate::grammar::Case;
 pub struct Oracle {
     program: PathBuf,
     process: Running,
+    last: Option<Duration>,
 }
 
 struct Running {
@@ -38,7 +40,13 @@ impl Oracle {
             return Err("go build ./cmd/kustomizeloop failed in hack/tools".to_owned());
         }
         let process = Running::start(&program)?;
-        Ok(Oracle { program, process })
+        Ok(Oracle { program, process, last: None })
+    }
+
+    /// How long the last build took, without start-up and transport.
+    #[allow(dead_code, reason = "the fuzzer does not ask")]
+    pub fn last_build(&self) -> Option<Duration> {
+        self.last
     }
 
     /// What the real program answers; it is started anew when it dies.
@@ -50,7 +58,11 @@ impl Oracle {
             "path": case.path,
             "reorder": case.reorder,
         });
-        match self.process.ask(&question) {
+        let answer = self.process.ask(&question);
+        let nanoseconds =
+            answer.as_ref().ok().and_then(|answer| answer.get("nanoseconds")).and_then(Value::as_u64);
+        self.last = nanoseconds.map(Duration::from_nanos);
+        match answer {
             Ok(answer) => match answer.get("ok").and_then(Value::as_str) {
                 Some(text) => Ok(text.to_owned()),
                 None => Err(answer.get("error").and_then(Value::as_str).unwrap_or_default().to_owned()),

@@ -1,0 +1,144 @@
+//! Times builds of this engine and of the real one, side by side:
+//! `cargo run --release -p kustomize --example bench [-- --sizes 1000,2000,4000]`.
+//!
+//! The input has a Deployment for each resource, and an overlay with a namespace, labels, images and one patch on all.
+
+#[path = "../fuzz/grammar.rs"]
+#[allow(dead_code, reason = "only the case type is used here")]
+mod grammar;
+#[path = "../fuzz/oracle.rs"]
+mod oracle;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use grammar::Case;
+use kustomize::{MemoryFileSystem, Options, build};
+use oracle::Oracle;
+
+/// Runs of a size; the fastest counts.
+const RUNS: usize = 5;
+
+/// The real program takes seconds for a thousand resources and grows with the square: it is not asked for more.
+const PEER_LIMIT: u32 = 1000;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let after = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    if let Some(size) = after("--alone").and_then(|size| size.parse().ok()) {
+        return alone(size);
+    }
+    let sizes = after("--sizes").map_or("10,1000,2000,4000,8000,16000", String::as_str);
+    let mut oracle = match Oracle::start() {
+        Ok(oracle) => oracle,
+        Err(error) => {
+            eprintln!("cannot start the real kustomize: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    println!("resources   input kB    ours ms   us each  peak memory/input  kustomize ms   ratio");
+    for size in sizes.split(',').filter_map(|size| size.parse().ok()) {
+        let Some((milliseconds, memory)) = measure(size) else { return ExitCode::from(2) };
+        let case = case(size);
+        let bytes: usize = case.files.iter().map(|(_, content)| content.len()).sum();
+        let mut peer = "-".to_owned();
+        let mut ratio = "-".to_owned();
+        if size <= PEER_LIMIT {
+            let theirs = oracle.build(&case);
+            if theirs.as_deref() != ours(&case).as_deref() {
+                eprintln!("{size} resources: the outputs differ");
+                return ExitCode::FAILURE;
+            }
+            if let Some(took) = oracle.last_build() {
+                peer = format!("{:.0}", took.as_secs_f64() * 1e3);
+                ratio = format!("{:.0}", took.as_secs_f64() * 1e3 / milliseconds);
+            }
+        }
+        println!(
+            "{size:9} {:10} {milliseconds:10.2} {:9.1} {:>18.1} {peer:>13} {ratio:>7}",
+            bytes / 1000,
+            milliseconds * 1e3 / f64::from(size),
+            memory / bytes as f64,
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+/// Milliseconds and peak bytes of a process that builds nothing but this.
+fn measure(size: u32) -> Option<(f64, f64)> {
+    let program = std::env::current_exe().ok()?;
+    let output = std::process::Command::new(program).args(["--alone", &size.to_string()]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (milliseconds, memory) = text.trim().split_once(' ')?;
+    Some((milliseconds.parse().ok()?, memory.parse().ok()?))
+}
+
+/// Builds once for the memory, then for the time; prints both.
+fn alone(size: u32) -> ExitCode {
+    let case = case(size);
+    let mut files = MemoryFileSystem::new();
+    for (path, content) in case.files {
+        files.insert(&path, content);
+    }
+    let before = peak_memory().unwrap_or_default();
+    let built = build(&files, &case.path, &Options::default());
+    let peak = peak_memory().unwrap_or_default();
+    if let Err(errors) = built {
+        eprintln!("{size} resources: {errors}");
+        return ExitCode::from(2);
+    }
+    drop(built);
+    let mut best = Duration::MAX;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let built = build(&files, &case.path, &Options::default());
+        best = best.min(start.elapsed());
+        drop(built);
+    }
+    println!("{} {}", best.as_secs_f64() * 1e3, peak.saturating_sub(before));
+    ExitCode::SUCCESS
+}
+
+fn ours(case: &Case) -> Result<String, String> {
+    let mut files = MemoryFileSystem::new();
+    for (path, content) in &case.files {
+        files.insert(path, content.as_str());
+    }
+    let built = build(&files, &case.path, &Options::default()).map_err(|errors| errors.to_string())?;
+    Ok(built.to_yaml().to_owned())
+}
+
+/// The most memory this process has had, in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+fn case(size: u32) -> Case {
+    let mut resources = String::new();
+    for number in 0..size {
+        if number > 0 {
+            resources.push_str("---\n");
+        }
+        resources.push_str(&format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app-{number}\n  labels:\n    app: app-{number}\nspec:\n  \
+             replicas: 2\n  selector:\n    matchLabels:\n      app: app-{number}\n  template:\n    metadata:\n      labels:\n        \
+             app: app-{number}\n    spec:\n      containers:\n      - name: main\n        image: nginx:1.25\n        ports:\n        \
+             - containerPort: 80\n"
+        ));
+    }
+    let overlay = "resources:\n- ../base\nnamespace: prod\nlabels:\n- pairs:\n    team: core\n  includeSelectors: true\nimages:\n\
+                   - name: nginx\n  newTag: \"1.27\"\npatches:\n- target:\n    kind: Deployment\n  patch: |-\n    apiVersion: apps/v1\n    \
+                   kind: Deployment\n    metadata:\n      name: any\n    spec:\n      template:\n        spec:\n          containers:\n          \
+                   - name: main\n            env:\n            - name: LEVEL\n              value: info\n";
+    Case {
+        files: vec![
+            ("base/resources.yaml".to_owned(), resources),
+            ("base/kustomization.yaml".to_owned(), "resources:\n- resources.yaml\n".to_owned()),
+            ("overlay/kustomization.yaml".to_owned(), overlay.to_owned()),
+        ],
+        path: "overlay".to_owned(),
+        reorder: "none",
+    }
+}
