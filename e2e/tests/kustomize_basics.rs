@@ -4,7 +4,7 @@ mod kustomize_support;
 
 use anyhow::Result;
 use kustomize_support::{Stage, config_map, message};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Cases 1 and 4: a new object gets its finalizer, then everything else, and says so in the words that the CLI reads.
 #[tokio::test(flavor = "multi_thread")]
@@ -38,5 +38,240 @@ async fn a_good_kustomization_becomes_ready() -> Result<()> {
     assert_eq!(labels["kustomize.toolkit.fluxcd.io/name"], json!("app"));
     assert_eq!(labels["kustomize.toolkit.fluxcd.io/namespace"], json!(stage.namespace));
     assert_eq!(stage.data("b").await?, None, "only the path is built");
+    Ok(())
+}
+
+/// Case 5: a failing build says why, keeps the generation open and what was applied in place, and is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_build_says_why_and_recovers() -> Result<()> {
+    let stage = Stage::new("ks-broken").await?;
+    let broken = [
+        ("a.yaml", &*config_map("a", "1")),
+        ("b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: [\n"),
+    ];
+    let revision = stage.publish("repo", &broken).await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace})).await?;
+    let object = stage.reason("app", "BuildFailed").await?;
+    assert!(
+        message(&object).contains("failed to decode Kubernetes YAML from b.yaml: yaml: line "),
+        "{}",
+        message(&object)
+    );
+    let reconciling = testkit::condition(&object, "Reconciling").unwrap();
+    assert_eq!(reconciling["reason"], json!("ProgressingWithRetry"));
+    assert_eq!(
+        reconciling["message"],
+        json!(format!("Building manifests for revision {revision} with a timeout of 9m30s"))
+    );
+    assert_eq!(object["status"]["observedGeneration"], json!(-1));
+    assert_eq!(object["status"]["lastAttemptedRevision"], json!(revision));
+    assert_eq!(object["status"].get("lastAppliedRevision"), None);
+    assert_eq!(stage.data("a").await?, None);
+
+    let mended = stage.publish("repo", &[("a.yaml", &config_map("a", "1"))]).await?;
+    let object = stage.applied("app", &mended).await?;
+    assert_eq!(object["status"]["observedGeneration"], json!(1));
+    Ok(())
+}
+
+/// Cases 6, 11, 12: what is missing is named, a request is answered all the same, and the source's arrival is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_are_waited_for() -> Result<()> {
+    let stage = Stage::new("ks-nosource").await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace, "retryInterval": "1h"})).await?;
+    let object = stage.reason("app", "ArtifactFailed").await?;
+    assert_eq!(message(&object), "gitrepositories.source.toolkit.fluxcd.io \"repo\" not found");
+    assert_eq!(object["status"]["observedGeneration"], json!(-1));
+    let object = stage.reconcile("app").await?;
+    assert_eq!(message(&object), "gitrepositories.source.toolkit.fluxcd.io \"repo\" not found");
+
+    stage.source("repo", None).await?;
+    stage.reconcile("app").await?;
+    stage
+        .wait("app", "to miss the artifact", |o| message(o) == "Source artifact not found, retrying in 2s")
+        .await?;
+    let revision = stage.publish("repo", &[("a.yaml", &config_map("a", "1"))]).await?;
+    stage.applied("app", &revision).await?;
+    Ok(())
+}
+
+/// Cases 13 and 14: a missing file is waited for, and bytes that are not what they should be are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn artifacts_are_checked() -> Result<()> {
+    let stage = Stage::new("ks-artifact").await?;
+    let (artifact, revision) = stage.artifact("repo", &[("a.yaml", &config_map("a", "1"))])?;
+    let with = |field: &str, value: String| {
+        let mut changed = artifact.clone();
+        changed[field] = json!(value);
+        changed
+    };
+    let url = artifact["url"].as_str().unwrap();
+    stage.source("repo", Some(with("url", format!("{url}.gone")))).await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace})).await?;
+    let object = stage.reason("app", "ArtifactFailed").await?;
+    assert_eq!(message(&object), "Source is not ready, artifact not found, retrying in 2s");
+
+    stage.source("repo", Some(with("digest", format!("sha256:{:064}", 0)))).await?;
+    stage.reconcile("app").await?;
+    let object = stage
+        .wait("app", "the digest to be refused", |o| message(o).contains("does not match its digest"))
+        .await?;
+    assert_eq!(object["status"].get("lastAttemptedRevision"), None);
+    assert_eq!(stage.data("a").await?, None);
+
+    stage.source("repo", Some(artifact.clone())).await?;
+    stage.reconcile("app").await?;
+    stage.applied("app", &revision).await?;
+    Ok(())
+}
+
+/// Cases 15 and 16: a path is looked up in the artifact and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_stay_in_the_artifact() -> Result<()> {
+    let stage = Stage::new("ks-path").await?;
+    stage.publish("repo", &[("app/a.yaml", &config_map("a", "1"))]).await?;
+    for (name, path, shown) in [("missing", "./nope", "nope"), ("outside", "../../etc", "etc")] {
+        stage.kustomization(name, json!({"path": path})).await?;
+        let object = stage.reason(name, "ArtifactFailed").await?;
+        let expected = format!("kustomization path not found: stat {shown}: no such file or directory");
+        assert_eq!(message(&object), expected);
+        assert_eq!(object["status"].get("lastAttemptedRevision"), None);
+    }
+    let escaping = [("app/kustomization.yaml", "resources: [../../../etc/passwd]\n")];
+    stage.publish("other", &escaping).await?;
+    let source = json!({"kind": "GitRepository", "name": "other"});
+    stage.kustomization("base", json!({"path": "./app", "sourceRef": source})).await?;
+    let object = stage.reason("base", "BuildFailed").await?;
+    assert!(message(&object).starts_with("kustomize build failed: "), "{}", message(&object));
+    Ok(())
+}
+
+/// Cases 8, 28, 55, 66, 68: objects follow the artifact, nothing is touched without need, and the history counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_follow_the_artifact() -> Result<()> {
+    let stage = Stage::new("ks-follow").await?;
+    let (one, two) = (config_map("one", "1"), config_map("two", "1"));
+    let revision = stage.publish("repo", &[("a.yaml", &one), ("b.yaml", &two)]).await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace})).await?;
+    stage.applied("app", &revision).await?;
+    let version = |object: Option<serde_json::Value>| object.unwrap()["metadata"]["resourceVersion"].clone();
+    let before = version(stage.get("v1", "ConfigMap", "one").await?);
+    stage.reconcile("app").await?;
+    let object = stage.reconcile("app").await?;
+    assert_eq!(
+        version(stage.get("v1", "ConfigMap", "one").await?),
+        before,
+        "nothing is written without need"
+    );
+    let history = object["status"]["history"].as_array().unwrap();
+    assert_eq!((history.len(), &history[0]["totalReconciliations"]), (1, &json!(3)));
+
+    // One renamed, one changed, none left.
+    let changed = config_map("two", "2");
+    let revision =
+        stage.publish("repo", &[("a.yaml", &config_map("uno", "1")), ("b.yaml", &changed)]).await?;
+    let object = stage.applied("app", &revision).await?;
+    assert_eq!(stage.data("one").await?, None);
+    assert_eq!(stage.data("two").await?, Some(json!({"key": "2"})));
+    let ns = &stage.namespace;
+    assert_eq!(stage.inventory(&object), [format!("{ns}_two__ConfigMap"), format!("{ns}_uno__ConfigMap")]);
+    assert_eq!(object["status"]["history"].as_array().unwrap().len(), 2);
+
+    let revision = stage.publish("repo", &[("README.md", "nothing here")]).await?;
+    let object = stage.applied("app", &revision).await?;
+    assert_eq!(object["status"]["inventory"], json!({"entries": []}));
+    assert_eq!((stage.data("uno").await?, stage.data("two").await?), (None, None));
+    Ok(())
+}
+
+/// Cases 9 and issue 3: a resting object is left alone, whoever lets it rest, and goes on afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resting_object_is_left_alone() -> Result<()> {
+    let stage = Stage::new("ks-rest").await?;
+    let first = stage.publish("repo", &[("a.yaml", &config_map("a", "1"))]).await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace})).await?;
+    stage.applied("app", &first).await?;
+    stage.patch("app", json!({"metadata": {"annotations": {"reconcile.fluxcd.io/suspend": "true"}}})).await?;
+    let resting = |o: &serde_json::Value| {
+        testkit::condition(o, "Suspended").is_some_and(|c| c["status"] == json!("True"))
+    };
+    stage.wait("app", "to say that it rests", resting).await?;
+    let second = stage.publish("repo", &[("a.yaml", &config_map("a", "2"))]).await?;
+    let object = stage.reconcile("app").await?;
+    assert_eq!(object["status"]["lastAppliedRevision"], json!(first));
+    assert_eq!(stage.data("a").await?, Some(json!({"key": "1"})));
+    assert!(testkit::is_ready(&object), "Ready stays as it was");
+
+    stage.patch("app", json!({"metadata": {"annotations": {"reconcile.fluxcd.io/suspend": null}}})).await?;
+    let object = stage.applied("app", &second).await?;
+    assert!(testkit::condition(&object, "Suspended").is_none());
+
+    stage.patch("app", json!({"spec": {"suspend": true}})).await?;
+    stage.publish("repo", &[("a.yaml", &config_map("a", "3"))]).await?;
+    stage.patch("app", json!({"spec": {"force": true}})).await?;
+    stage
+        .wait("app", "the generation to be seen", |o| {
+            o["status"]["observedGeneration"] == o["metadata"]["generation"]
+        })
+        .await?;
+    assert_eq!(stage.data("a").await?, Some(json!({"key": "2"})));
+    Ok(())
+}
+
+/// Case 10: a condition of somebody else survives.
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_conditions_survive() -> Result<()> {
+    let stage = Stage::new("ks-foreign").await?;
+    let first = stage.publish("repo", &[("a.yaml", &config_map("a", "1"))]).await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace})).await?;
+    let object = stage.applied("app", &first).await?;
+    let mut conditions = object["status"]["conditions"].clone();
+    conditions
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"type": "Audited", "status": "True", "reason": "Looked", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z"}));
+    let api = stage.api(kustomize_support::KS.0, kustomize_support::KS.1)?;
+    let patch = kube::api::Patch::Merge(json!({"status": {"conditions": conditions}}));
+    api.patch_status("app", &kube::api::PatchParams::default(), &patch).await?;
+    let second = stage.publish("repo", &[("a.yaml", &config_map("a", "2"))]).await?;
+    let object = stage.applied("app", &second).await?;
+    assert!(testkit::condition(&object, "Audited").is_some());
+    Ok(())
+}
+
+/// Cases 20 to 23, 26: dependencies hold an object up, release it at once, and a circle is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn dependencies() -> Result<()> {
+    let stage = Stage::new("ks-depends").await?;
+    let files = [("a/a.yaml", &*config_map("a", "1")), ("b/b.yaml", &*config_map("b", "1"))];
+    let revision = stage.publish("repo", &files).await?;
+    let on = |names: &[&str]| names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>();
+    let app = |path: &str, depends_on: &[&str]| json!({"path": path, "targetNamespace": stage.namespace, "dependsOn": on(depends_on)});
+    stage.kustomization("b", app("b", &["a"])).await?;
+    let object = stage.reason("b", "DependencyNotReady").await?;
+    let expected = "dependency 'NS/a' not found: kustomizations.kustomize.toolkit.fluxcd.io \"a\" not found";
+    assert_eq!(message(&object), expected.replace("NS", &stage.namespace));
+    stage.kustomization("a", app("a", &[])).await?;
+    stage.applied("a", &revision).await?;
+    stage.applied("b", &revision).await?;
+
+    stage.kustomization("x", app("a", &["y"])).await?;
+    stage.kustomization("y", app("b", &["x"])).await?;
+    let object = stage.reason("x", "DependencyCycle").await?;
+    let expected = "dependency cycle NS/x -> NS/y -> NS/x: remove one of these from dependsOn";
+    assert_eq!(message(&object), expected.replace("NS", &stage.namespace));
+
+    let mut bad = app("a", &[]);
+    bad["dependsOn"] = json!([{"name": "a", "readyExpr": "dep.status.observedGeneration"}]);
+    stage.kustomization("bad", bad.clone()).await?;
+    let object = stage.reason("bad", "InvalidCELExpression").await?;
+    assert!(testkit::condition(&object, "Stalled").is_some());
+    assert_eq!(object["status"]["observedGeneration"], json!(1));
+
+    bad["dependsOn"] = json!([{"name": "x", "readyExpr": "!has(dep.status.lastAppliedRevision)"}]);
+    stage.kustomization("bad", bad).await?;
+    let object = stage.applied("bad", &revision).await?;
+    assert!(testkit::condition(&object, "Stalled").is_none());
     Ok(())
 }

@@ -7,7 +7,6 @@ use api::kustomize::Kustomization;
 use api::meta::{Artifact, FINALIZER, Timestamp, go_duration};
 use api::object::Reconciled as _;
 use api::source::ArtifactKind;
-use api::suspend;
 use cel::{Expression, HealthCheck, HealthChecks};
 use kube::ResourceExt as _;
 
@@ -61,8 +60,8 @@ pub enum Gate {
     Delete,
     /// The object gets its finalizer, and nothing else in this pass.
     AddFinalizer,
-    /// The object rests, until the given time if there is one.
-    Rest(suspend::State),
+    /// The object rests.
+    Rest,
     /// Only a change of the configuration helps.
     Stall {
         /// Reason of Ready and Stalled.
@@ -117,9 +116,8 @@ pub fn admit(kustomization: &Kustomization, rules: &Rules, now: Timestamp) -> Re
     if !kustomization.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Err(Gate::AddFinalizer);
     }
-    let state = kustomization.suspend_state(now);
-    if state.is_suspended() {
-        return Err(Gate::Rest(state));
+    if kustomization.suspend_state(now).is_suspended() {
+        return Err(Gate::Rest);
     }
     let checks = kustomization.spec.health_check_exprs.iter().map(|check| HealthCheck {
         group: check.api_version.rsplit_once('/').map_or("", |(group, _)| group),

@@ -152,11 +152,6 @@ impl Draft {
         );
     }
 
-    /// Whether the object is ready.
-    pub fn is_ready(&self) -> bool {
-        self.status.conditions.is_ready()
-    }
-
     /// Whether Healthy is true.
     pub fn was_healthy(&self) -> bool {
         self.status.conditions.get(Type::Healthy).is_some_and(|condition| condition.status == Status::True)

@@ -103,16 +103,6 @@ impl Index {
         }
     }
 
-    /// An object.
-    pub fn get(&self, key: &Key) -> Option<Arc<Kustomization>> {
-        self.objects.get(key).cloned()
-    }
-
-    /// All keys.
-    pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.objects.keys()
-    }
-
     /// Those who refer to something, dependencies before dependents. Objects on a circle come last, in key order.
     pub fn referrers(&self, reference: &Reference) -> Vec<Key> {
         self.referrers
