@@ -15,6 +15,10 @@ pub fn print_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Str(text) => out.extend_from_slice(text),
         Value::Nil => out.extend_from_slice(b"<no value>"),
+        Value::Object(object) => match object.printed() {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => write(value, out),
+        },
         value => write(value, out),
     }
 }

@@ -49,9 +49,18 @@ pub trait Object {
     fn field(&self, name: &[u8]) -> Option<Value> {
         self.fields().into_iter().find(|(n, _)| n.as_bytes() == name).map(|(_, value)| value)
     }
+    /// What JSON, YAML and TOML write for it.
+    fn encoded(&self) -> Value {
+        Value::dict(self.fields().into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
     /// What `String()` or `Error()` gives, if the type has it.
     fn text(&self) -> Option<String> {
         None
+    }
+    /// What a template prints for it, if that differs from `fmt`: a field that can be addressed has the methods of its
+    /// pointer, too.
+    fn printed(&self) -> Option<String> {
+        self.text()
     }
     /// The elements, of a named slice type.
     fn items(&self) -> Option<&Rc<List>> {

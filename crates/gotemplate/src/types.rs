@@ -64,7 +64,7 @@ impl Ty {
             | (Ty::Str, Value::Str(_)) => true,
             (Ty::Int(kind), Value::Int(found, _)) => kind == *found,
             (Ty::Dict, Value::Dict(dict)) => dict.dynamic(),
-            (Ty::List, Value::List(list)) => list.ty == ListType::Any,
+            (Ty::List, Value::List(list)) => matches!(list.ty, ListType::Any | ListType::Nil),
             (Ty::Named(name), value) => {
                 let found = value.type_name();
                 found == name || found.strip_prefix('*') == Some(name)
@@ -87,7 +87,7 @@ impl Value {
             Value::Str(_) => "string",
             Value::Bytes(_) => "[]uint8",
             Value::List(list) => match list.ty {
-                ListType::Any => "[]interface {}",
+                ListType::Any | ListType::Nil => "[]interface {}",
                 ListType::Str => "[]string",
                 ListType::Int => "[]int",
                 ListType::Lists => "[][]interface {}",

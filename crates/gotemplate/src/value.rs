@@ -79,6 +79,8 @@ impl IntKind {
 pub enum ListType {
     /// `[]interface {}`
     Any,
+    /// `[]interface {}` that is nil: an empty list, which encodes as null.
+    Nil,
     /// `[]string`
     Str,
     /// `[]int`

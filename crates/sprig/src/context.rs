@@ -1,0 +1,315 @@
+//! The objects of a chart's context that have methods: `.Values`, `.Files`, `.Capabilities`.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use gotemplate::Ty::Str as Text;
+use gotemplate::{Dict, DictType, Fault, List, ListType, Method, Named, Object, Str, Value};
+
+use crate::args::{Args, Outcome};
+use crate::{encode, glob, to_yaml};
+
+/// Type of `.Values`, of `.Template` and of a chart's context.
+pub static VALUES: Named = Named {
+    name: "common.Values",
+    dynamic: true,
+    methods: &[
+        Method { name: "AsMap", params: &[], rest: None, call: |v, _| Ok(as_map(v)) },
+        Method {
+            name: "YAML",
+            params: &[],
+            rest: None,
+            call: |v, _| Ok(format!("{}\n", to_yaml(v)?).into()),
+        },
+        Method { name: "Table", params: &[Text], rest: None, call: table },
+        Method { name: "PathValue", params: &[Text], rest: None, call: path_value },
+    ],
+};
+
+/// A map as `common.Values`.
+#[must_use]
+pub fn values(map: BTreeMap<Str, Value>) -> Value {
+    Value::typed_dict(DictType::Named(&VALUES), map)
+}
+
+fn as_map(value: &Value) -> Value {
+    Value::dict(value.as_dict().map(|dict| dict.map.borrow().clone()).unwrap_or_default())
+}
+
+fn table(value: &Value, a: &[Value]) -> Outcome {
+    let mut at = value.clone();
+    for key in a.bytes(0).split(|b| *b == b'.') {
+        let next = at.as_dict().and_then(|dict| dict.get(key));
+        match next {
+            Some(next) if next.as_dict().is_some() => at = next,
+            _ => return Err(Fault::Text(format!("{} is not a table", gotemplate::quote(key)))),
+        }
+    }
+    Ok(values(at.as_dict().map(|dict| dict.map.borrow().clone()).unwrap_or_default()))
+}
+
+fn path_value(value: &Value, a: &[Value]) -> Outcome {
+    let mut at = value.clone();
+    for key in a.bytes(0).split(|b| *b == b'.') {
+        match at.as_dict().and_then(|dict| dict.get(key)) {
+            Some(next) => at = next,
+            None => return Err(Fault::Text(format!("{} is not a value", gotemplate::quote(a.bytes(0))))),
+        }
+    }
+    if at.as_dict().is_some() {
+        return Err(Fault::Text(format!("{} is not a value", gotemplate::quote(a.bytes(0)))));
+    }
+    Ok(at)
+}
+
+/// `.Files`
+struct Files(Rc<Dict>);
+
+static FILES: Named = Named { name: "engine.files", dynamic: false, methods: &[] };
+
+/// The files of a chart by path.
+#[must_use]
+pub fn files(files: impl IntoIterator<Item = (Str, Str)>) -> Value {
+    let map = files.into_iter().map(|(path, bytes)| (path, Value::Bytes(bytes))).collect();
+    let dict = Dict { ty: DictType::Named(&FILES), map: std::cell::RefCell::new(map) };
+    Value::Object(Rc::new(Files(Rc::new(dict))))
+}
+
+fn file(value: &Value, path: &[u8]) -> Str {
+    match value.as_dict().and_then(|dict| dict.get(path)) {
+        Some(Value::Bytes(bytes)) => bytes,
+        _ => Str::default(),
+    }
+}
+
+fn base(path: &[u8]) -> &[u8] {
+    path.rsplit(|b| *b == b'/').next().unwrap_or_default()
+}
+
+fn by_base(value: &Value, show: fn(&Str) -> Value) -> Outcome {
+    let mut map = BTreeMap::new();
+    for (path, content) in value.as_dict().map(|dict| dict.entries()).unwrap_or_default() {
+        if let Value::Bytes(bytes) = content {
+            map.insert(Str::from(base(&path)), show(&bytes));
+        }
+    }
+    if map.is_empty() && value.as_dict().is_none() {
+        return Ok("".into());
+    }
+    Ok(to_yaml(&Value::dict(map))?.into())
+}
+
+impl Object for Files {
+    fn type_name(&self) -> &str {
+        "engine.files"
+    }
+    fn kind(&self) -> &'static str {
+        "map"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn entries(&self) -> Option<&Rc<Dict>> {
+        Some(&self.0)
+    }
+    fn encoded(&self) -> Value {
+        Value::dict(self.0.map.borrow().clone())
+    }
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: &[Method] = &[
+            Method {
+                name: "Get",
+                params: &[Text],
+                rest: None,
+                call: |v, a| Ok(Value::Str(file(v, a.bytes(0)))),
+            },
+            Method {
+                name: "GetBytes",
+                params: &[Text],
+                rest: None,
+                call: |v, a| Ok(Value::Bytes(file(v, a.bytes(0)))),
+            },
+            Method {
+                name: "Glob",
+                params: &[Text],
+                rest: None,
+                call: |v, a| {
+                    let pattern = glob::compile(&a.str(0).text());
+                    let all = v.as_dict().map(|dict| dict.entries()).unwrap_or_default();
+                    let kept =
+                        all.into_iter().filter(|(path, _)| pattern.as_ref().is_none_or(|p| p.is_match(path)));
+                    Ok(files(kept.filter_map(|(path, content)| match content {
+                        Value::Bytes(bytes) => Some((path, bytes)),
+                        _ => None,
+                    })))
+                },
+            },
+            Method {
+                name: "AsConfig",
+                params: &[],
+                rest: None,
+                call: |v, _| by_base(v, |bytes| Value::Str(bytes.clone())),
+            },
+            Method {
+                name: "AsSecrets",
+                params: &[],
+                rest: None,
+                call: |v, _| by_base(v, |bytes| encode::base64(bytes).into()),
+            },
+            Method {
+                name: "Lines",
+                params: &[Text],
+                rest: None,
+                call: |v, a| {
+                    let text = file(v, a.bytes(0));
+                    if text.is_empty() {
+                        return Ok(Value::strings(Vec::<Str>::new()));
+                    }
+                    let text = text.strip_suffix(b"\n").unwrap_or(&text);
+                    Ok(Value::strings(text.split(|b| *b == b'\n')))
+                },
+            },
+        ];
+        METHODS
+    }
+}
+
+/// A struct with exported fields.
+struct Struct {
+    ty: &'static str,
+    fields: Vec<(&'static str, Value)>,
+    printed: Option<String>,
+    methods: &'static [Method],
+}
+
+impl Object for Struct {
+    fn type_name(&self) -> &str {
+        self.ty
+    }
+    fn kind(&self) -> &'static str {
+        if self.ty.starts_with('*') { "ptr" } else { "struct" }
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn methods(&self) -> &'static [Method] {
+        self.methods
+    }
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        self.fields.clone()
+    }
+    fn field(&self, name: &[u8]) -> Option<Value> {
+        self.fields.iter().find(|(n, _)| n.as_bytes() == name).map(|(_, value)| value.clone())
+    }
+    fn printed(&self) -> Option<String> {
+        self.printed.clone()
+    }
+}
+
+/// A struct, or a pointer to one, with fields and nothing else.
+#[must_use]
+pub fn structure(ty: &'static str, fields: Vec<(&'static str, Value)>) -> Value {
+    Value::Object(Rc::new(Struct { ty, fields, printed: None, methods: &[] }))
+}
+
+/// `.Capabilities.APIVersions`
+struct VersionSet(Rc<List>);
+
+impl Object for VersionSet {
+    fn type_name(&self) -> &str {
+        "common.VersionSet"
+    }
+    fn kind(&self) -> &'static str {
+        "slice"
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn items(&self) -> Option<&Rc<List>> {
+        Some(&self.0)
+    }
+    fn encoded(&self) -> Value {
+        Value::List(Rc::clone(&self.0))
+    }
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: &[Method] = &[Method {
+            name: "Has",
+            params: &[Text],
+            rest: None,
+            call: |v, a| {
+                let known = v.elements().map(|e| e.to_vec()).unwrap_or_default();
+                Ok(known.iter().any(|known| known.as_str().is_some_and(|k| **k == *a.bytes(0))).into())
+            },
+        }];
+        METHODS
+    }
+}
+
+/// What `.Capabilities` says.
+pub struct Capabilities<'a> {
+    /// `v1.31.2`
+    pub kube_version: &'a str,
+    /// The first number.
+    pub major: &'a str,
+    /// The second number, as the server says it.
+    pub minor: &'a str,
+    /// Groups with versions, and with kinds.
+    pub api_versions: Vec<Str>,
+    /// `v4.2.4`
+    pub helm_version: &'a str,
+    /// `go1.26.8`
+    pub go_version: &'a str,
+    /// `v1.36`
+    pub client_version: &'a str,
+}
+
+impl Capabilities<'_> {
+    /// The object.
+    #[must_use]
+    pub fn value(self) -> Value {
+        const KUBE: &[Method] = &[
+            Method { name: "String", params: &[], rest: None, call: |v, _| Ok(version_of(v)) },
+            Method { name: "GitVersion", params: &[], rest: None, call: |v, _| Ok(version_of(v)) },
+        ];
+        let kube = Struct {
+            ty: "common.KubeVersion",
+            fields: vec![
+                ("Version", self.kube_version.into()),
+                // A field of Go's struct that templates cannot read prints, too.
+                ("normalizedVersion", self.kube_version.into()),
+                ("Major", self.major.into()),
+                ("Minor", self.minor.into()),
+            ],
+            printed: Some(self.kube_version.to_owned()),
+            methods: KUBE,
+        };
+        let helm = structure(
+            "common.BuildInfo",
+            vec![
+                ("Version", self.helm_version.into()),
+                ("GitCommit", "".into()),
+                ("GitTreeState", "".into()),
+                ("GoVersion", self.go_version.into()),
+                ("KubeClientVersion", self.client_version.into()),
+            ],
+        );
+        let versions = self.api_versions.into_iter().map(Value::Str).collect();
+        let versions = VersionSet(Rc::new(List { ty: ListType::Str, items: versions }));
+        structure(
+            "*common.Capabilities",
+            vec![
+                ("KubeVersion", Value::Object(Rc::new(kube))),
+                ("APIVersions", Value::Object(Rc::new(versions))),
+                ("HelmVersion", helm),
+            ],
+        )
+    }
+}
+
+fn version_of(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object.field(b"Version").unwrap_or_default(),
+        _ => Value::Nil,
+    }
+}

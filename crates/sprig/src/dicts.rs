@@ -1,0 +1,170 @@
+//! Dicts, which are shared and change in place.
+
+use std::collections::BTreeMap;
+
+use gotemplate::Ty::{Any, Dict, Str as Text};
+use gotemplate::{Exec, Fault, Function, List, Str, Value};
+use std::rc::Rc;
+
+use crate::args::{Args, Outcome, empty, strval};
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("get", &[Dict, Text], |_, a| {
+        Ok(a.dict(0).and_then(|d| d.get(a.bytes(1))).unwrap_or_else(|| "".into()))
+    }),
+    Function::new("set", &[Dict, Text, Any], |_, a| match a.dict(0) {
+        Some(dict) => {
+            dict.set(a.str(1), a.any(2).clone());
+            Ok(plain(a.any(0)))
+        }
+        None => Err("assignment to entry in nil map".into()),
+    }),
+    Function::new("unset", &[Dict, Text], |_, a| {
+        if let Some(dict) = a.dict(0) {
+            dict.map.borrow_mut().remove(a.bytes(1));
+        }
+        Ok(plain(a.any(0)))
+    }),
+    Function::new("hasKey", &[Dict, Text], |_, a| {
+        Ok(a.dict(0).is_some_and(|d| d.map.borrow().contains_key(a.bytes(1))).into())
+    }),
+    Function::variadic("pluck", &[Text], Dict, |_, a| {
+        let dicts = a.iter().skip(1).filter_map(Value::as_dict);
+        Ok(Value::list(dicts.filter_map(|d| d.get(a.bytes(0))).collect()))
+    }),
+    Function::variadic("keys", &[], Dict, |_, a| {
+        let dicts = a.iter().filter_map(Value::as_dict);
+        Ok(Value::strings(dicts.flat_map(|d| d.entries().into_iter().map(|(key, _)| key))))
+    }),
+    Function::variadic("pick", &[Dict], Text, |_, a| {
+        let keys = (1..a.len()).map(|i| a.str(i));
+        Ok(Value::dict(
+            keys.filter_map(|key| a.dict(0).and_then(|d| d.get(&key)).map(|v| (key, v))).collect(),
+        ))
+    }),
+    Function::variadic("omit", &[Dict], Text, |_, a| {
+        let mut map = entries(a.any(0));
+        for i in 1..a.len() {
+            map.remove(a.bytes(i));
+        }
+        Ok(Value::dict(map))
+    }),
+    Function::variadic("dict", &[], Any, dict),
+    Function::new("values", &[Dict], |_, a| Ok(Value::list(entries(a.any(0)).into_values().collect()))),
+    Function::variadic("merge", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Target))),
+    Function::variadic("mustMerge", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Target))),
+    Function::variadic("mergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source))),
+    Function::variadic("mustMergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source))),
+    Function::new("deepCopy", &[Any], |_, a| Ok(deep_copy(a.any(0)))),
+    Function::new("mustDeepCopy", &[Any], |_, a| Ok(deep_copy(a.any(0)))),
+    Function::variadic("dig", &[], Any, dig),
+];
+
+/// A dict that a function returns as `map[string]interface {}`: a named type loses its name, but stays the same map.
+/// The executor tells types by the map itself, so a named one keeps its name here; only `typeOf` could tell.
+fn plain(value: &Value) -> Value {
+    value.clone()
+}
+
+fn entries(value: &Value) -> BTreeMap<Str, Value> {
+    value.as_dict().map(|dict| dict.map.borrow().clone()).unwrap_or_default()
+}
+
+fn dict(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
+    let pairs =
+        a.chunks(2).map(|pair| (strval(pair.any(0)), pair.get(1).cloned().unwrap_or_else(|| "".into())));
+    Ok(Value::dict(pairs.collect()))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wins {
+    Target,
+    Source,
+}
+
+fn merge(a: &[Value], wins: Wins) -> Value {
+    let target = match a.any(0) {
+        Value::Nil => Value::dict(BTreeMap::new()),
+        value => value.clone(),
+    };
+    for source in a.iter().skip(1) {
+        merge_into(&target, source, wins);
+    }
+    target
+}
+
+fn merge_into(target: &Value, source: &Value, wins: Wins) {
+    let (Some(into), Some(from)) = (target.as_dict(), source.as_dict()) else { return };
+    if Rc::ptr_eq(into, from) {
+        return;
+    }
+    for (key, value) in from.entries() {
+        let old = into.get(&key);
+        if matches!(value, Value::Nil) {
+            if wins == Wins::Source {
+                into.set(key, value);
+            }
+            continue;
+        }
+        if let Some(old) = &old
+            && old.as_dict().is_some()
+            && value.as_dict().is_some()
+        {
+            merge_into(old, &value, wins);
+            if !empty(old) {
+                continue;
+            }
+        }
+        if wins == Wins::Source || old.as_ref().is_none_or(empty) {
+            into.set(key, value);
+        }
+    }
+}
+
+/// A copy that shares no collection.
+pub(crate) fn deep_copy(value: &Value) -> Value {
+    match value {
+        Value::List(list) => {
+            Value::List(Rc::new(List { ty: list.ty, items: list.items.iter().map(deep_copy).collect() }))
+        }
+        Value::Dict(dict) => {
+            let map = dict.map.borrow().iter().map(|(key, value)| (key.clone(), deep_copy(value))).collect();
+            Value::typed_dict(dict.ty, map)
+        }
+        other => other.clone(),
+    }
+}
+
+fn conversion(value: &Value, wanted: &str) -> Fault {
+    let found = match value {
+        Value::Nil => "nil".into(),
+        other => other.type_name(),
+    };
+    format!("interface conversion: interface {{}} is {found}, not {wanted}").into()
+}
+
+fn dig(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
+    const DICT: &str = "map[string]interface {}";
+    let [keys @ .., otherwise, dict] = a else { return Err("dig needs at least three arguments".into()) };
+    if keys.is_empty() {
+        return Err("dig needs at least three arguments".into());
+    }
+    let is_dict = |value: &Value| value.type_name() == DICT;
+    if !is_dict(dict) {
+        return Err(conversion(dict, DICT));
+    }
+    if let Some(key) = keys.iter().find(|key| key.as_str().is_none()) {
+        return Err(conversion(key, "string"));
+    }
+    let mut step = dict.clone();
+    for key in keys.iter().filter_map(Value::as_str) {
+        if !is_dict(&step) {
+            return Err(conversion(&step, DICT));
+        }
+        match step.as_dict().and_then(|dict| dict.get(key)) {
+            Some(value) => step = value,
+            None => return Ok(otherwise.clone()),
+        }
+    }
+    Ok(step)
+}

@@ -1,0 +1,167 @@
+//! `include`, `tpl`, `required`, `fail` and `lookup`.
+
+use std::rc::Rc;
+
+use gotemplate::Ty::{Any, Str as Text};
+use gotemplate::{Error, Exec, Fault, Function, Parsed, Set, Value, quote};
+
+use crate::args::{Args, Outcome};
+use crate::state::state;
+
+/// Name of the template that Helm's others belong to, and of every `tpl` text.
+pub const ROOT: &str = "gotpl";
+/// How often a template may include itself, deep.
+const MAX_NESTED: u32 = 1000;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("include", &[Text, Any], include),
+    Function::new("tpl", &[Text, Any], tpl),
+    Function::new("required", &[Text, Any], |_, a| match a.any(1) {
+        Value::Nil => Err(notice(a.bytes(0))),
+        Value::Str(text) if text.is_empty() => Err(notice(a.bytes(0))),
+        value => Ok(value.clone()),
+    }),
+    Function::new("fail", &[Text], |_, a| Err(notice(a.bytes(0)))),
+    Function::new("lookup", &[Text, Text, Text, Text], |e, a| {
+        let Some(lookup) = state(e)?.lookup.as_mut() else { return Ok(Value::dict(Default::default())) };
+        let text = |i: usize| String::from_utf8_lossy(a.bytes(i)).into_owned();
+        lookup(&text(0), &text(1), &text(2), &text(3)).map_err(Fault::Text)
+    }),
+    Function::new("getHostByName", &[Text], |_, _| Ok("".into())),
+];
+
+const NOTICE_START: &str = "HELM_ERR_START";
+const NOTICE_END: &str = "HELM_ERR_END";
+
+/// A message for the chart's user: it is all that they will see.
+fn notice(message: &[u8]) -> Fault {
+    Fault::Text(format!("{NOTICE_START}{}{NOTICE_END}", String::from_utf8_lossy(message)))
+}
+
+fn include(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
+    let name = a.str(0);
+    let included = &mut state(exec)?.included;
+    let depth = included.entry(name.clone()).or_insert(0);
+    if *depth > MAX_NESTED {
+        let name = name.text();
+        return Err(format!(
+            "rendering template has a nested reference name: {name}: unable to execute template"
+        )
+        .into());
+    }
+    *depth += 1;
+    let result = exec.render(&name, ROOT, a.any(1));
+    if let Some(depth) = state(exec)?.included.get_mut(&name) {
+        *depth -= 1;
+    }
+    Ok(result?.into())
+}
+
+fn tpl(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
+    let text = a.str(0);
+    let functions = exec.functions();
+    let cached = state(exec)?.parsed.get(&text).cloned();
+    let parsed = match cached {
+        Some(parsed) => parsed,
+        None => {
+            let parsed = Rc::new(Parsed::new(ROOT, text.clone(), functions));
+            state(exec)?.parsed.insert(text.clone(), Rc::clone(&parsed));
+            parsed
+        }
+    };
+    let wrapped = |what: &str, error: Error| {
+        let text = format!("{what} {}: {}", quote(&text), error.text);
+        Fault::Error(Box::new(Error { text, cause: Some(Box::new(error)) }))
+    };
+    let parsed = (*parsed).as_ref().map_err(|error| wrapped("cannot parse template", error.clone()))?;
+    let mut set = Set::on(Rc::clone(exec.set()));
+    set.add(parsed);
+    let output = exec.with_set(Rc::new(set), |exec| exec.render(ROOT.as_bytes(), ROOT, a.any(1)));
+    let output = output.map_err(|error| wrapped("error during tpl function execution for", *error))?;
+    Ok(without_no_value(output).into())
+}
+
+/// The text without `<no value>`, which Go prints for what is missing.
+#[must_use]
+pub fn without_no_value(text: Vec<u8>) -> Vec<u8> {
+    const NO_VALUE: &[u8] = b"<no value>";
+    let Some(mut at) = crate::strings::find(&text, NO_VALUE) else { return text };
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = &*text;
+    loop {
+        let (before, after) = rest.split_at_checked(at).unwrap_or((rest, b""));
+        out.extend_from_slice(before);
+        rest = after.get(NO_VALUE.len()..).unwrap_or_default();
+        match crate::strings::find(rest, NO_VALUE) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// Helm's text of a template that does not parse.
+#[must_use]
+pub fn parse_error(file: &str, error: &Error) -> String {
+    let tokens: Vec<&str> = error.text.split(": ").collect();
+    match tokens.as_slice() {
+        [_, location, .., last] => format!("parse error at ({location}): {last}"),
+        [_, location] => format!("parse error at ({location}): {location}"),
+        _ => format!("parse error in ({file}): {}", error.text),
+    }
+}
+
+/// Helm's text of a run that failed: the message of `fail` and `required` alone; the chain of templates, a line for
+/// each part, where all of it is in known forms; otherwise Go's text.
+#[must_use]
+pub fn exec_error(file: &str, error: &Error) -> String {
+    let mut tokens = error.text.splitn(3, ": ");
+    let (Some(_), Some(location), Some(rest)) = (tokens.next(), tokens.next(), tokens.next()) else {
+        return format!("execution error in ({file}): {}", error.text);
+    };
+    if error.cause.is_none() && error.text.starts_with("template: no template ") {
+        return error.text.clone();
+    }
+    if let Some(start) = rest.find(NOTICE_START)
+        && let Some(end) = rest.rfind(NOTICE_END)
+        && let Some(message) = rest.get(start + NOTICE_START.len()..end)
+    {
+        return format!("execution error at ({location}): {message}");
+    }
+    let whole = error.text.clone();
+    let mut links: Vec<String> = Vec::new();
+    let mut current = Some(error);
+    while let Some(error) = current {
+        let Some(link) = link(&error.text) else { return whole };
+        if links.last() != Some(&link) {
+            links.push(link);
+        }
+        current = error.cause.as_deref();
+    }
+    links.concat().trim().to_owned()
+}
+
+fn cut_chained(message: &str) -> &str {
+    message.split(" template:").next().unwrap_or(message)
+}
+
+/// One link of the chain, in lines.
+fn link(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("template: ")?;
+    if rest.starts_with("no template ") {
+        return Some(format!("{text}\n"));
+    }
+    if let Some((location, after)) = rest.split_once(": executing ")
+        && let Some(quoted) = after.strip_prefix('"')
+        && let Some((function, after)) = quoted.split_once('"')
+        && let Some(after) = after.strip_prefix(" at <")
+        && let Some((node, message)) = after.split_once(">: ")
+    {
+        let message = cut_chained(message);
+        let message = if message.is_empty() { String::new() } else { format!("{message}\n") };
+        return Some(format!("{location}\n  executing \"{function}\" at <{node}>:\n    {message}"));
+    }
+    let (location, message) = rest.rsplit_once(": ")?;
+    Some(format!("{location}\n  {}\n", cut_chained(message)))
+}

@@ -1,0 +1,149 @@
+//! JSON, written as Go writes it.
+
+use gotemplate::Ty::{Any, Str as Text};
+use gotemplate::fmt::{Layout, format_float};
+use gotemplate::{Fault, Function, ListType, Value, chars};
+
+use crate::args::{Args, Outcome};
+use crate::json_read;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("toJson", &[Any], |_, a| Ok(encode(a.any(0), Style::COMPACT).unwrap_or_default().into())),
+    Function::new("mustToJson", &[Any], |_, a| Ok(encode(a.any(0), Style::COMPACT)?.into())),
+    Function::new("toPrettyJson", &[Any], |_, a| {
+        Ok(encode(a.any(0), Style::PRETTY).unwrap_or_default().into())
+    }),
+    Function::new("mustToPrettyJson", &[Any], |_, a| Ok(encode(a.any(0), Style::PRETTY)?.into())),
+    Function::new("toRawJson", &[Any], |_, a| Ok(encode(a.any(0), Style::RAW)?.into())),
+    Function::new("mustToRawJson", &[Any], |_, a| Ok(encode(a.any(0), Style::RAW)?.into())),
+    Function::new("fromJson", &[Text], |_, a| Ok(json_read::dict(a.bytes(0)))),
+    Function::new("fromJsonArray", &[Text], |_, a| Ok(json_read::list(a.bytes(0)))),
+    Function::new("mustFromJson", &[Text], |_, a| -> Outcome {
+        Ok(json_read::read(a.bytes(0)).map_err(Fault::Text)?)
+    }),
+];
+
+#[derive(Clone, Copy)]
+pub(crate) struct Style {
+    html: bool,
+    pretty: bool,
+}
+
+impl Style {
+    pub(crate) const COMPACT: Style = Style { html: true, pretty: false };
+    const PRETTY: Style = Style { html: true, pretty: true };
+    const RAW: Style = Style { html: false, pretty: false };
+}
+
+/// # Errors
+/// For infinities and what is no number.
+pub(crate) fn encode(value: &Value, style: Style) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::new();
+    write(value, style, 0, &mut out)?;
+    Ok(out)
+}
+
+/// A float as JSON has it.
+pub(crate) fn number(value: f64) -> Result<String, Fault> {
+    if !value.is_finite() {
+        return Err(
+            format!("json: unsupported value: {}", format_float(value, Layout::Exponent, None)).into()
+        );
+    }
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
+        let text = format_float(value, Layout::Exponent, None);
+        // `e-07` is written `e-7`.
+        return Ok(text.replace("e-0", "e-"));
+    }
+    Ok(format_float(value, Layout::Fixed, None))
+}
+
+fn break_line(style: Style, depth: usize, out: &mut Vec<u8>) {
+    if style.pretty {
+        out.push(b'\n');
+        out.resize(out.len() + 2 * depth, b' ');
+    }
+}
+
+fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
+    if depth > 1000 {
+        return Err("json: the value is nested too deeply or contains itself".into());
+    }
+    match value {
+        Value::Nil => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Int(kind, bits) if kind.unsigned() => {
+            out.extend_from_slice(bits.cast_unsigned().to_string().as_bytes());
+        }
+        Value::Int(_, bits) => out.extend_from_slice(bits.to_string().as_bytes()),
+        Value::Float(value) => out.extend_from_slice(number(*value)?.as_bytes()),
+        Value::Complex(..) => return Err("json: unsupported type: complex128".into()),
+        Value::Str(text) => string(text, style.html, out),
+        Value::Bytes(bytes) => {
+            out.push(b'"');
+            out.extend_from_slice(crate::encode::base64(bytes).as_bytes());
+            out.push(b'"');
+        }
+        Value::List(list) if list.ty == ListType::Nil => out.extend_from_slice(b"null"),
+        Value::List(list) => {
+            out.push(b'[');
+            for (i, item) in list.items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                break_line(style, depth + 1, out);
+                write(item, style, depth + 1, out)?;
+            }
+            if !list.items.is_empty() {
+                break_line(style, depth, out);
+            }
+            out.push(b']');
+        }
+        Value::Dict(dict) => {
+            out.push(b'{');
+            let map = dict.map.borrow();
+            for (i, (key, item)) in map.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                break_line(style, depth + 1, out);
+                string(key, style.html, out);
+                out.extend_from_slice(if style.pretty { b": " } else { b":" });
+                write(item, style, depth + 1, out)?;
+            }
+            if !map.is_empty() {
+                break_line(style, depth, out);
+            }
+            out.push(b'}');
+        }
+        Value::Object(object) => write(&object.encoded(), style, depth, out)?,
+    }
+    Ok(())
+}
+
+fn string(text: &[u8], html: bool, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let mut at = 0;
+    for (c, len) in chars(text) {
+        let raw = text.get(at..at + len).unwrap_or_default();
+        at += len;
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\u{8}' => out.extend_from_slice(b"\\b"),
+            '\u{c}' => out.extend_from_slice(b"\\f"),
+            '<' | '>' | '&' if html => out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes()),
+            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+            }
+            '\u{fffd}' if len == 1 => out.extend_from_slice(b"\\ufffd"),
+            _ => out.extend_from_slice(raw),
+        }
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,292 @@
+//! Strings.
+
+use gotemplate::Ty::{Any, Int, Str as Text};
+use gotemplate::{DictType, Fault, Function, IntKind, Str, Value, chars, fmt, quote_into};
+
+use crate::args::{Args, Outcome, strings, strval};
+
+const I: gotemplate::Ty = Int(IntKind::Int);
+/// Longest text that a repetition makes, in bytes.
+const LONGEST: usize = 256 << 20;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("hello", &[], |_, _| Ok("Hello!".into())),
+    Function::new("trunc", &[I, Text], |_, a| Ok(trunc(a.int(0), a.bytes(1)).into())),
+    Function::new("trim", &[Text], |_, a| Ok(trim_space(a.bytes(0)).to_vec().into())),
+    Function::new("upper", &[Text], |_, a| {
+        Ok(map(a.bytes(0), |c, out| {
+            out.extend(
+                c.to_uppercase()
+                    .take(1)
+                    .filter(|_| c.to_uppercase().count() == 1)
+                    .chain((c.to_uppercase().count() != 1).then_some(c)),
+            )
+        })
+        .into())
+    }),
+    Function::new("lower", &[Text], |_, a| Ok(map(a.bytes(0), |c, out| out.push(lower(c))).into())),
+    Function::new("substr", &[I, I, Text], |_, a| substr(a.int(0), a.int(1), a.bytes(2))),
+    Function::new("repeat", &[I, Text], |_, a| repeat(a.int(0), a.bytes(1))),
+    Function::new("trimall", &[Text, Text], trim_all),
+    Function::new("trimAll", &[Text, Text], trim_all),
+    Function::new("trimSuffix", &[Text, Text], |_, a| {
+        Ok(a.bytes(1).strip_suffix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| t.to_vec().into()))
+    }),
+    Function::new("trimPrefix", &[Text, Text], |_, a| {
+        Ok(a.bytes(1).strip_prefix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| t.to_vec().into()))
+    }),
+    Function::new("nospace", &[Text], |_, a| {
+        Ok(map(a.bytes(0), |c, out| out.extend((!is_space(c)).then_some(c))).into())
+    }),
+    Function::new("contains", &[Text, Text], |_, a| Ok(find(a.bytes(1), a.bytes(0)).is_some().into())),
+    Function::new("hasPrefix", &[Text, Text], |_, a| Ok(a.bytes(1).starts_with(a.bytes(0)).into())),
+    Function::new("hasSuffix", &[Text, Text], |_, a| Ok(a.bytes(1).ends_with(a.bytes(0)).into())),
+    Function::variadic("quote", &[], Any, |_, a| Ok(quote(a).into())),
+    Function::variadic("squote", &[], Any, |_, a| Ok(squote(a).into())),
+    Function::variadic("cat", &[], Any, |_, a| Ok(cat(a).into())),
+    Function::new("indent", &[I, Text], |_, a| indent(a.int(0), a.bytes(1), b"")),
+    Function::new("nindent", &[I, Text], |_, a| indent(a.int(0), a.bytes(1), b"\n")),
+    Function::new("replace", &[Text, Text, Text], |_, a| replace(a.bytes(2), a.bytes(0), a.bytes(1))),
+    Function::new("plural", &[Text, Text, I], |_, a| Ok(a.any(usize::from(a.int(2) != 1)).clone())),
+    Function::new("toString", &[Any], |_, a| Ok(strval(a.any(0)).into())),
+    Function::new("split", &[Text, Text], |_, a| Ok(numbered(split(a.bytes(1), a.bytes(0), -1)))),
+    Function::new("splitn", &[Text, I, Text], |_, a| Ok(numbered(split(a.bytes(2), a.bytes(0), a.int(1))))),
+    Function::new("splitList", &[Text, Text], |_, a| Ok(Value::strings(split(a.bytes(1), a.bytes(0), -1)))),
+    Function::new("toStrings", &[Any], |_, a| Ok(Value::strings(strings(a.any(0))))),
+    Function::new("join", &[Text, Any], |_, a| {
+        let parts = strings(a.any(1));
+        let parts: Vec<&[u8]> = parts.iter().map(|p| &**p).collect();
+        Ok(parts.join(a.bytes(0)).into())
+    }),
+    Function::new("sortAlpha", &[Any], |_, a| {
+        if a.any(0).elements().is_none() {
+            return Ok(Value::strings([strval(a.any(0))]));
+        }
+        let mut parts = strings(a.any(0));
+        parts.sort();
+        Ok(Value::strings(parts))
+    }),
+];
+
+/// Go's `unicode.IsSpace`.
+pub(crate) fn is_space(c: char) -> bool {
+    c.is_whitespace()
+}
+
+fn lower(c: char) -> char {
+    match c {
+        'İ' => 'i',
+        c => c.to_lowercase().next().unwrap_or(c),
+    }
+}
+
+/// Each character changed; bytes that are no UTF-8 become U+FFFD, as in Go's `strings.Map`.
+pub(crate) fn map(text: &[u8], change: impl Fn(char, &mut Vec<char>)) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    for (c, _) in chars(text) {
+        change(c, &mut out);
+    }
+    out.into_iter().collect()
+}
+
+pub(crate) fn trim_space(text: &[u8]) -> &[u8] {
+    trim_matches(text, is_space)
+}
+
+fn trim_matches(text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
+    let start: usize = chars(text).take_while(|(c, _)| cut(*c)).map(|(_, len)| len).sum();
+    let text = text.get(start..).unwrap_or_default();
+    let mut end = 0;
+    let mut at = 0;
+    for (c, len) in chars(text) {
+        at += len;
+        if !cut(c) {
+            end = at;
+        }
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+fn trim_all(_: &mut gotemplate::Exec<'_>, a: &[Value]) -> Outcome {
+    let set: Vec<char> = chars(a.bytes(0)).map(|(c, _)| c).collect();
+    Ok(trim_matches(a.bytes(1), |c| set.contains(&c)).to_vec().into())
+}
+
+fn trunc(count: i64, text: &[u8]) -> Vec<u8> {
+    let len = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let range = if count < 0 && len + count > 0 {
+        usize::try_from(len + count).ok().and_then(|from| text.get(from..))
+    } else if count >= 0 {
+        usize::try_from(count.min(len)).ok().and_then(|to| text.get(..to))
+    } else {
+        None
+    };
+    range.unwrap_or(text).to_vec()
+}
+
+fn substr(start: i64, end: i64, text: &[u8]) -> Outcome {
+    let len = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let fault = |what: String| Err(Fault::Text(format!("runtime error: slice bounds out of range {what}")));
+    let cut = |from: i64, to: i64| {
+        let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
+        range.and_then(|(from, to)| text.get(from..to)).unwrap_or_default().to_vec()
+    };
+    if start < 0 {
+        if end < 0 || end > len {
+            return fault(if end < 0 { format!("[:{end}]") } else { format!("[:{end}] with length {len}") });
+        }
+        return Ok(cut(0, end).into());
+    }
+    if end < 0 || end > len {
+        if start > len {
+            return fault(format!("[{start}:{len}]"));
+        }
+        return Ok(cut(start, len).into());
+    }
+    if start > end {
+        return fault(format!("[{start}:{end}]"));
+    }
+    Ok(cut(start, end).into())
+}
+
+fn repeat(count: i64, text: &[u8]) -> Outcome {
+    if count < 0 {
+        return Err("strings: negative Repeat count".into());
+    }
+    let times = usize::try_from(count).unwrap_or(usize::MAX);
+    match text.len().checked_mul(times) {
+        Some(len) if len <= LONGEST => Ok(text.repeat(if text.is_empty() { 0 } else { times }).into()),
+        None => Err("strings: Repeat output length overflow".into()),
+        Some(_) => Err(format!("the result of repeat is longer than {LONGEST} bytes").into()),
+    }
+}
+
+fn quote(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for value in values.iter().filter(|v| !matches!(v, Value::Nil)) {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        match value {
+            Value::Str(text) => quote_into(text, false, &mut out),
+            other => quote_into(&strval(other), false, &mut out),
+        }
+    }
+    out
+}
+
+fn squote(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for value in values.iter().filter(|v| !matches!(v, Value::Nil)) {
+        out.extend_from_slice(if out.is_empty() { b"'" } else { b" '" });
+        fmt::write(value, &mut out);
+        out.push(b'\'');
+    }
+    out
+}
+
+fn cat(values: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (i, value) in values.iter().filter(|v| !matches!(v, Value::Nil)).enumerate() {
+        if i > 0 {
+            out.push(b' ');
+        }
+        fmt::write(value, &mut out);
+    }
+    out
+}
+
+fn indent(spaces: i64, text: &[u8], before: &[u8]) -> Outcome {
+    let Ok(spaces) = usize::try_from(spaces) else { return Err("strings: negative Repeat count".into()) };
+    let lines = 1 + text.iter().filter(|b| **b == b'\n').count();
+    if spaces.saturating_mul(lines) > LONGEST {
+        return Err(format!("the result of indent is longer than {LONGEST} bytes").into());
+    }
+    let mut out = Vec::with_capacity(text.len() + lines * spaces + before.len());
+    out.extend_from_slice(before);
+    for (i, line) in text.split(|b| *b == b'\n').enumerate() {
+        if i > 0 {
+            out.push(b'\n');
+        }
+        out.resize(out.len() + spaces, b' ');
+        out.extend_from_slice(line);
+    }
+    Ok(out.into())
+}
+
+pub(crate) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    let Some(first) = what.first() else { return Some(0) };
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.iter().position(|b| b == first)?;
+        if text.get(at..)?.starts_with(what) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+fn replace(text: &[u8], old: &[u8], new: &[u8]) -> Outcome {
+    let mut out = Vec::with_capacity(text.len());
+    let room = |out: &Vec<u8>| out.len() <= LONGEST;
+    if old.is_empty() {
+        out.extend_from_slice(new);
+        let mut at = 0;
+        for (_, len) in chars(text) {
+            out.extend_from_slice(text.get(at..at + len).unwrap_or_default());
+            out.extend_from_slice(new);
+            at += len;
+            if !room(&out) {
+                return Err(format!("the result of replace is longer than {LONGEST} bytes").into());
+            }
+        }
+        return Ok(out.into());
+    }
+    let mut rest = text;
+    while let Some(at) = find(rest, old) {
+        out.extend_from_slice(rest.get(..at).unwrap_or_default());
+        out.extend_from_slice(new);
+        rest = rest.get(at + old.len()..).unwrap_or_default();
+        if !room(&out) {
+            return Err(format!("the result of replace is longer than {LONGEST} bytes").into());
+        }
+    }
+    out.extend_from_slice(rest);
+    Ok(out.into())
+}
+
+/// Go's `strings.SplitN`; `limit` below 0 means no limit.
+pub(crate) fn split(text: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
+    if limit == 0 {
+        return Vec::new();
+    }
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut parts = Vec::new();
+    let mut rest = text;
+    if separator.is_empty() {
+        while !rest.is_empty() {
+            let len = if parts.len() + 1 == most {
+                rest.len()
+            } else {
+                chars(rest).next().map_or(1, |(_, len)| len)
+            };
+            let (part, tail) = rest.split_at(len.min(rest.len()));
+            parts.push(part.into());
+            rest = tail;
+        }
+        return parts;
+    }
+    while parts.len() + 1 < most
+        && let Some(at) = find(rest, separator)
+    {
+        parts.push(rest.get(..at).unwrap_or_default().into());
+        rest = rest.get(at + separator.len()..).unwrap_or_default();
+    }
+    parts.push(rest.into());
+    parts
+}
+
+fn numbered(parts: Vec<Str>) -> Value {
+    let map = parts.into_iter().enumerate().map(|(i, part)| (format!("_{i}").into(), part.into())).collect();
+    Value::typed_dict(DictType::Str, map)
+}

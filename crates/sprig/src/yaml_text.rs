@@ -1,0 +1,172 @@
+//! `toYaml`, `fromYaml` and their kin.
+
+use std::collections::BTreeMap;
+
+use gotemplate::Ty::{Any, Str as Text};
+use gotemplate::{Fault, Function, ListType, Str, Value};
+use yaml::{Profile, ReadLimits, Resolved, Scalar, Tag};
+
+use crate::args::{Args, Outcome};
+use crate::json;
+use crate::json_read::{error_dict, kind};
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("toYaml", &[Any], |_, a| Ok(to_yaml(a.any(0)).unwrap_or_default().into())),
+    Function::new("mustToYaml", &[Any], |_, a| -> Outcome { Ok(to_yaml(a.any(0))?.into()) }),
+    Function::new("toYamlPretty", &[Any], |_, a| {
+        Ok(crate::yaml_pretty::to_yaml(a.any(0)).unwrap_or_default().into())
+    }),
+    Function::new("fromYaml", &[Text], |_, a| Ok(from_yaml(a.bytes(0)))),
+    Function::new("fromYamlArray", &[Text], |_, a| Ok(from_yaml_array(a.bytes(0)))),
+];
+
+/// A value as Helm writes it, without the last line break.
+///
+/// # Errors
+/// For infinities and what is no number, and for control characters that YAML cannot carry.
+pub fn to_yaml(value: &Value) -> Result<String, Fault> {
+    let mut text = yaml::to_yaml(&tree(value, 0)?).map_err(|error| Fault::Text(error.to_string()))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// The value as JSON would carry it.
+fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
+    if depth > 1000 {
+        return Err("json: the value is nested too deeply or contains itself".into());
+    }
+    Ok(match value {
+        Value::Nil => yaml::Value::null(),
+        Value::Bool(value) => (*value).into(),
+        Value::Int(kind, bits) if kind.unsigned() => {
+            Scalar::new(bits.cast_unsigned().to_string(), Tag::Int).into()
+        }
+        Value::Int(_, bits) => (*bits).into(),
+        Value::Float(value) => yaml::Value::plain(json::number(*value)?),
+        Value::Complex(..) => return Err("json: unsupported type: complex128".into()),
+        Value::Str(text) => yaml::Value::str(&*text.text()),
+        Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
+        Value::List(list) if list.ty == ListType::Nil => yaml::Value::null(),
+        Value::List(list) => {
+            let items: Result<Vec<_>, _> = list.items.iter().map(|item| tree(item, depth + 1)).collect();
+            items?.into()
+        }
+        Value::Dict(dict) => {
+            let mut map = yaml::Map::with_capacity(dict.len());
+            for (key, item) in dict.map.borrow().iter() {
+                let item = tree(item, depth + 1)?;
+                map.insert(&*key.text(), item);
+            }
+            map.into()
+        }
+        Value::Object(object) => tree(&object.encoded(), depth + 1)?,
+    })
+}
+
+/// Reads the first document of a text as Helm reads values: every number a float, every key a string.
+///
+/// # Errors
+/// Go's text.
+pub fn read(text: &[u8]) -> Result<Value, String> {
+    let found = yaml::read_first(text, Profile::V2, &ReadLimits::default());
+    match found.map_err(|error| format!("error converting YAML to JSON: {error}"))? {
+        None => Ok(Value::Nil),
+        Some(tree) => value(&tree),
+    }
+}
+
+/// Reads a mapping; no document and `null` are an empty one.
+///
+/// # Errors
+/// Go's text.
+pub fn read_dict(text: &[u8]) -> Result<Value, String> {
+    match read(text)? {
+        value @ Value::Dict(_) => Ok(value),
+        Value::Nil => Ok(Value::dict(BTreeMap::new())),
+        other => Err(unmarshal(&other, "map[string]interface {}")),
+    }
+}
+
+fn unmarshal(found: &Value, wanted: &str) -> String {
+    let kind = kind(found);
+    format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type {wanted}"
+    )
+}
+
+fn from_yaml(text: &[u8]) -> Value {
+    read_dict(text).unwrap_or_else(error_dict)
+}
+
+fn from_yaml_array(text: &[u8]) -> Value {
+    match read(text) {
+        Ok(value @ Value::List(_)) => value,
+        Ok(Value::Nil) => Value::typed_list(ListType::Nil, Vec::new()),
+        Ok(other) => Value::list(vec![unmarshal(&other, "[]interface {}").into()]),
+        Err(problem) => Value::list(vec![problem.into()]),
+    }
+}
+
+/// A tree as Helm sees it after YAML became JSON.
+///
+/// # Errors
+/// What JSON cannot carry.
+pub fn value(tree: &yaml::Value) -> Result<Value, String> {
+    Ok(match tree {
+        yaml::Value::Scalar(scalar) => {
+            match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
+                Resolved::Null => Value::Nil,
+                Resolved::Bool(value) => Value::Bool(value),
+                Resolved::Int(value) => Value::Float(value as f64),
+                Resolved::UInt(value) => Value::Float(value as f64),
+                Resolved::Float(value) if value.is_finite() => Value::Float(value),
+                Resolved::Float(value) => {
+                    let name = if value.is_nan() {
+                        "NaN"
+                    } else if value > 0.0 {
+                        "+Inf"
+                    } else {
+                        "-Inf"
+                    };
+                    return Err(converting(&format!("json: unsupported value: {name}")));
+                }
+                Resolved::Str(text) => Value::from(&*text),
+            }
+        }
+        yaml::Value::Seq(items) => Value::list(items.iter().map(value).collect::<Result<_, _>>()?),
+        yaml::Value::Map(map) => {
+            let mut dict: BTreeMap<Str, Value> = BTreeMap::new();
+            for entry in map.entries() {
+                dict.insert(key(&entry.key)?, value(&entry.value)?);
+            }
+            Value::dict(dict)
+        }
+    })
+}
+
+fn converting(problem: &str) -> String {
+    format!("error converting YAML to JSON: {problem}")
+}
+
+fn key(scalar: &Scalar) -> Result<Str, String> {
+    Ok(match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
+        Resolved::Str(text) => (&*text).into(),
+        Resolved::Bool(value) => value.to_string().into(),
+        Resolved::Int(value) => value.to_string().into(),
+        Resolved::UInt(value) => value.to_string().into(),
+        Resolved::Float(value) => {
+            use gotemplate::fmt::{Layout, format_float};
+            match value {
+                f64::INFINITY => ".inf".into(),
+                f64::NEG_INFINITY => "-.inf".into(),
+                value if value.is_nan() => ".nan".into(),
+                value => format_float(value, Layout::General { large: 21 }, None).into(),
+            }
+        }
+        Resolved::Null => {
+            return Err(converting("unsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>"));
+        }
+    })
+}
