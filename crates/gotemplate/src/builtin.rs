@@ -25,7 +25,7 @@ fn unreached(_: &mut Exec<'_>, _: &[Value]) -> Result<Value, Fault> {
 pub(crate) const FUNCTIONS: &[Function] = &[
     shortcut("and", Form::And),
     shortcut("or", Form::Or),
-    Function::variadic("call", &[Reflect], Reflect, index::call),
+    Function { name: "call", params: &[Reflect], rest: Some(Reflect), body: unreached, form: Form::Call },
     Function::new("not", &[Reflect], |_, args| Ok(Value::Bool(!args.iter().any(Value::truth)))),
     Function::variadic("eq", &[Reflect], Reflect, compare::eq),
     Function::new("ne", &[Reflect, Reflect], compare::ne),

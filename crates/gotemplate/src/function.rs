@@ -19,6 +19,8 @@ pub(crate) enum Form {
     And,
     /// `or`: stops at the first that is true.
     Or,
+    /// `call`, whose errors name the argument as written.
+    Call,
 }
 
 /// A function.

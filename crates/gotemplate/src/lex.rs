@@ -133,7 +133,7 @@ impl Lexer<'_> {
                 self.push(Kind::Text, start);
             }
             self.pos = delim + 2;
-            let inside = delim + 2 + usize::from(trim);
+            let inside = delim + 2 + 2 * usize::from(trim);
             if self.text.get(inside..).unwrap_or_default().starts_with(b"/*") {
                 self.pos = inside;
                 self.comment()?;

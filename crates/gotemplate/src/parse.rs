@@ -202,7 +202,7 @@ impl Parser<'_> {
         let raw = self.raw(token);
         match token.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Keyword(_) => format!("<{raw}>"),
+            Kind::Keyword(_) | Kind::Dot => format!("<{raw}>"),
             _ if raw.len() > 10 => {
                 let short: String = raw.chars().take(10).collect();
                 format!("{}...", quote(short.as_bytes()))

@@ -9,7 +9,13 @@ const MAX_DEPTH: usize = 2_000;
 
 /// `fromJson`: a dict, or one with the problem under `Error`.
 pub(crate) fn dict(text: &[u8]) -> Value {
-    match read(text) {
+    match read_with(text).map(|(value, problem)| match (&value, problem) {
+        (Value::Dict(dict), Some(problem)) => {
+            dict.set("Error", problem);
+            value
+        }
+        _ => value,
+    }) {
         Ok(value @ Value::Dict(_)) => value,
         Ok(Value::Nil) => Value::dict(BTreeMap::new()),
         Ok(other) => {
@@ -58,12 +64,20 @@ pub(crate) fn kind(value: &Value) -> &'static str {
 /// # Errors
 /// Go's text.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
-    let mut reader = Reader { text, at: 0 };
+    match read_with(text)? {
+        (_, Some(problem)) => Err(problem),
+        (value, None) => Ok(value),
+    }
+}
+
+/// As [`read`], but a number that is too large is a null and a problem of its own: Go goes on reading.
+fn read_with(text: &[u8]) -> Result<(Value, Option<String>), String> {
+    let mut reader = Reader { text, at: 0, problem: None };
     reader.space();
     let value = reader.value(0)?;
     reader.space();
     match reader.peek() {
-        None => Ok(value),
+        None => Ok((value, reader.problem)),
         Some(_) => Err(reader.unexpected("after top-level value")),
     }
 }
@@ -71,6 +85,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    problem: Option<String>,
 }
 
 impl Reader<'_> {
@@ -158,7 +173,11 @@ impl Reader<'_> {
             self.text.get(start..self.at).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or_default();
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(Value::Float(value)),
-            _ => Err(format!("json: cannot unmarshal number {text} into Go value of type float64")),
+            _ => {
+                let problem = format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.problem.get_or_insert(problem);
+                Ok(Value::Nil)
+            }
         }
     }
 

@@ -71,10 +71,28 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
 /// Go's text.
 pub fn read(text: &[u8]) -> Result<Value, String> {
     let found = yaml::read_first(text, Profile::V2, &ReadLimits::default());
-    match found.map_err(|error| format!("error converting YAML to JSON: {error}"))? {
+    match found.map_err(|error| converting(&error_text(&error)))? {
         None => Ok(Value::Nil),
         Some(tree) => value(&tree),
     }
+}
+
+/// An error in go-yaml v2's way: its parser's lines are one too low, and the first line is never named.
+#[must_use]
+pub fn error_text(error: &yaml::ReadError) -> String {
+    const PARSER: [&str; 5] = [
+        "did not find expected",
+        "found undefined tag",
+        "found duplicate",
+        "found incompatible",
+        "while parsing",
+    ];
+    let parser = PARSER.iter().any(|start| error.message.starts_with(start));
+    let shown = if parser { error.line.saturating_sub(1) } else { error.line };
+    if error.line <= 1 || shown == 0 {
+        return format!("yaml: {}", error.message);
+    }
+    format!("yaml: line {shown}: {}", error.message)
 }
 
 /// Reads a mapping; no document and `null` are an empty one.
@@ -103,7 +121,7 @@ fn from_yaml(text: &[u8]) -> Value {
 fn from_yaml_array(text: &[u8]) -> Value {
     match read(text) {
         Ok(value @ Value::List(_)) => value,
-        Ok(Value::Nil) => Value::typed_list(ListType::Nil, Vec::new()),
+        Ok(Value::Nil) => Value::list(Vec::new()),
         Ok(other) => Value::list(vec![unmarshal(&other, "[]interface {}").into()]),
         Err(problem) => Value::list(vec![problem.into()]),
     }

@@ -125,13 +125,3 @@ pub(super) fn len(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
     };
     Ok(Value::int(i64::try_from(len).unwrap_or(i64::MAX)))
 }
-
-/// There are no function values here, so a call always fails.
-pub(super) fn call(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
-    match args.first() {
-        None | Some(Value::Nil) => Err("call of nil".into()),
-        Some(value) => {
-            Err(format!("non-function {} of type {}", crate::fmt::sprint(value), value.type_name()).into())
-        }
-    }
-}

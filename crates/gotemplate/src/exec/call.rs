@@ -1,6 +1,7 @@
 //! Calls.
 
 use super::{Exec, Run, Slot};
+use crate::error::Fault;
 use crate::function::Form;
 use crate::tree::{NodeId, NodeKind, Tree};
 use crate::types::Ty;
@@ -26,7 +27,7 @@ impl Exec<'_> {
             return self.fail(tree, format!("{name:?} is not a defined function"));
         };
         let args = args.get(1..).unwrap_or_default();
-        if function.form != Form::Plain {
+        if matches!(function.form, Form::And | Form::Or) {
             self.count(tree, function.name, function.params, function.rest, args.len(), piped.is_some())?;
             let stop = function.form == Form::Or;
             let mut value = Value::Nil;
@@ -39,7 +40,10 @@ impl Exec<'_> {
             return Ok(Slot::concrete(piped.map_or(value, |slot| slot.value)));
         }
         let values = self.arguments(tree, function.name, function.params, function.rest, args, dot, piped)?;
-        let result = (function.body)(self, &values);
+        let result = match function.form {
+            Form::Call => Err(not_called(tree, args, &values)),
+            _ => (function.body)(self, &values),
+        };
         self.give_back(values);
         self.called(tree, node, function.name, result)
     }
@@ -96,5 +100,17 @@ impl Exec<'_> {
     pub(super) fn give_back(&mut self, mut values: Vec<Value>) {
         values.clear();
         self.spare.push(values);
+    }
+}
+
+/// There are no function values here, so `call` always fails.
+fn not_called(tree: &Tree, args: &[NodeId], values: &[Value]) -> Fault {
+    let name = args.first().map(|arg| tree.source(*arg));
+    match values.first() {
+        None | Some(Value::Nil) => "call of nil".into(),
+        Some(value) => {
+            let name = name.unwrap_or_else(|| crate::fmt::sprint(value));
+            format!("non-function {name} of type {}", value.type_name()).into()
+        }
     }
 }

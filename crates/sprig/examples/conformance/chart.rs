@@ -15,6 +15,9 @@ pub enum Outcome {
     Skipped(&'static str),
 }
 
+/// The day that the cases were recorded, in nanoseconds since 1970.
+const CLOCK: i128 = 1_795_255_200_000_000_000;
+
 const CHART: &str = "apiVersion: v2\nname: t\nversion: 0.1.0\nappVersion: \"1.2.3\"\n";
 
 pub fn render(case: &Json, capabilities: &Json) -> Outcome {
@@ -41,7 +44,10 @@ pub fn render(case: &Json, capabilities: &Json) -> Outcome {
         return Outcome::Failed(problem);
     }
     let user = match case["values_yaml"].as_str() {
-        Some(text) => read_yaml_dict(text.as_bytes()).unwrap_or_default(),
+        Some(text) => match read_yaml_dict(text.as_bytes()) {
+            Ok(user) => user,
+            Err(problem) => return Outcome::Failed(problem),
+        },
         None => value(&case["values"]),
     };
     let defaults = match default_values(all.get("values.yaml").map_or("", String::as_str)) {
@@ -69,7 +75,7 @@ fn run(name: &str, library: bool, all: &BTreeMap<String, String>, context: &Valu
             Err(error) => return Outcome::Failed(parse_error(&full, &error)),
         }
     }
-    let mut state = State::new(1_790_000_000_000_000_000, [7; 32]);
+    let mut state = State::new(CLOCK, [7; 32]);
     let limits = Limits { depth: 100_000, ..Limits::default() };
     let mut exec = Exec::new(&functions, Rc::new(set), MissingKey::Zero, limits, &mut state);
     let mut rendered = BTreeMap::new();
@@ -141,7 +147,8 @@ fn value(json: &Json) -> Value {
 fn default_values(text: &str) -> Result<Value, String> {
     let merged = Value::dict(BTreeMap::new());
     let documents = yaml::read_all(text.as_bytes(), yaml::Profile::V2, &yaml::ReadLimits::default());
-    let documents = documents.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    let documents = documents
+        .map_err(|error| format!("error converting YAML to JSON: {}", sprig::yaml_error_text(&error)))?;
     for document in documents {
         match from_yaml_tree(&document)? {
             Value::Nil => {}
@@ -273,11 +280,11 @@ fn metadata(chart: &Value) -> Value {
     let raw = |key: &str| chart.as_dict().and_then(|dict| dict.get(key.as_bytes())).unwrap_or_default();
     let list = |key: &str| raw(key).elements().map(|e| e.to_vec()).unwrap_or_default();
     let strings = |key: &str| Value::strings(list(key).iter().map(gotemplate::fmt::sprint));
-    let people = list("maintainers").iter().map(|person| {
+    let people = list("maintainers").into_iter().map(|person| {
         let fields = vec![
-            ("Name", text(person, "name").into()),
-            ("Email", text(person, "email").into()),
-            ("URL", text(person, "url").into()),
+            ("Name", text(&person, "name").into()),
+            ("Email", text(&person, "email").into()),
+            ("URL", text(&person, "url").into()),
         ];
         structure("*v2.Maintainer", fields)
     });
