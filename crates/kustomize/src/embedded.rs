@@ -147,7 +147,7 @@ mod tests {
     fn writes_in_the_manner_of_the_original() {
         let original = "{\"b\": 1, \"a\": \"<x>\"}";
         assert_eq!(
-            write(&parse(original).unwrap(), original).unwrap(),
+            write(&parse(original).unwrap(), original, &[]).unwrap(),
             "{\"a\":\"\\u003cx\\u003e\",\"b\":1}"
         );
         let pretty = "{\n  \"b\": 1\n}";

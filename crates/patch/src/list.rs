@@ -205,11 +205,10 @@ impl List {
         if value.is_empty() || key.is_empty() {
             return;
         }
-        if let Some(map) = self.items.get_mut(place).and_then(Value::as_map_mut) {
-            if !map.contains_key(key) {
+        if let Some(map) = self.items.get_mut(place).and_then(Value::as_map_mut)
+            && !map.contains_key(key) {
                 map.insert(key, Value::Scalar(Scalar::str(value)));
             }
-        }
     }
 
     /// Adds an item, or lets it take the place of those with the same keys.

@@ -382,6 +382,6 @@ mod tests {
             (16, 4 + 52 + 69 + 8 + 1 + 2 + 9 + 7 + 2 + 3 + 7 + 1 + 1)
         );
         assert_eq!(config.var_reference.len(), 72);
-        assert_eq!(config.name_reference.first().unwrap().target.kind, "ServiceAccount");
+        assert_eq!(config.name_reference.first().unwrap().target.kind, "StorageClass");
     }
 }

@@ -70,11 +70,11 @@ pub(crate) fn decode_patch(findings: &mut Findings, path: &str, value: &Value) -
         target: fields.nested(findings, "target", decode_selector),
         ..Patch::default()
     };
-    if let Some((path, value)) = fields.value("options") {
-        if let Some(options) = findings.object(&path, value, &["allowNameChange", "allowKindChange"]) {
-            patch.allow_name_change = options.bool(findings, "allowNameChange");
-            patch.allow_kind_change = options.bool(findings, "allowKindChange");
-        }
+    if let Some((path, value)) = fields.value("options")
+        && let Some(options) = findings.object(&path, value, &["allowNameChange", "allowKindChange"])
+    {
+        patch.allow_name_change = options.bool(findings, "allowNameChange");
+        patch.allow_kind_change = options.bool(findings, "allowKindChange");
     }
     patch
 }
@@ -180,10 +180,10 @@ pub(super) fn decode_var(findings: &mut Findings, path: &str, value: &Value) -> 
             var.object_namespace = object.string(findings, "namespace");
         }
     }
-    if let Some((path, value)) = fields.value("fieldref") {
-        if let Some(reference) = findings.object(&path, value, &["fieldPath"]) {
-            var.field_path = reference.string(findings, "fieldPath");
-        }
+    if let Some((path, value)) = fields.value("fieldref")
+        && let Some(reference) = findings.object(&path, value, &["fieldPath"])
+    {
+        var.field_path = reference.string(findings, "fieldPath");
     }
     if var.field_path.is_empty() {
         var.field_path = "metadata.name".to_owned();

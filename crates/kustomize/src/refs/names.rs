@@ -6,7 +6,7 @@ use patch::{Create, FieldError, set_field_text, set_text};
 use yaml::{Map, Value};
 
 use crate::config::BackReference;
-use crate::resource::{Gvk, Previous, Resource, ResourceMap};
+use crate::resource::{Gvk, Previous, Resource, ResourceMap, effective_namespace};
 use crate::transform::World;
 
 /// Updates every reference in every object.
@@ -27,6 +27,7 @@ pub(crate) fn update_names(
             }
         }
     }
+    let homes: HashSet<Home> = map.iter().map(Home::of).collect();
     let mut errors = Vec::new();
     for place in 0..map.len() {
         let Some(referrer) = map.get_mut(place) else { continue };
@@ -48,6 +49,7 @@ pub(crate) fn update_names(
                 let search = Search {
                     map,
                     by_name: &by_name,
+                    homes: &homes,
                     referrer: &view,
                     place,
                     target: &reference.target,
@@ -72,6 +74,24 @@ pub(crate) fn update_names(
         map.ids_changed();
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// Where objects were and are; few objects differ in it.
+#[derive(PartialEq, Eq, Hash)]
+struct Home {
+    original: String,
+    current: String,
+    cluster_scoped: bool,
+}
+
+impl Home {
+    fn of(resource: &Resource) -> Self {
+        Self {
+            original: resource.original().2.to_owned(),
+            current: resource.id().namespace.clone(),
+            cluster_scoped: resource.id().cluster_scoped,
+        }
+    }
 }
 
 struct Failure(String);
@@ -123,6 +143,7 @@ impl Referrer {
 struct Search<'a> {
     map: &'a ResourceMap,
     by_name: &'a HashMap<String, Vec<usize>>,
+    homes: &'a HashSet<Home>,
     referrer: &'a Referrer,
     place: usize,
     target: &'a Gvk,
@@ -167,12 +188,12 @@ impl Search<'_> {
             None => self.candidates(name, |_| true),
             // A namespace may be the original or the current one; if any object was there, the original counts.
             Some(namespace) => {
-                let was_there = |resource: &Resource| {
-                    let original = resource.original().2;
-                    original == namespace && original != "_non_namespaceable_"
+                let cluster = namespace == "_non_namespaceable_";
+                let was_home = |home: &Home| {
+                    home.original == namespace && !cluster && self.is_near(home.cluster_scoped, &home.current)
                 };
-                if self.map.iter().any(|resource| self.is_visible(resource) && was_there(resource)) {
-                    self.candidates(name, was_there)
+                if self.homes.iter().any(was_home) {
+                    self.candidates(name, |resource| resource.original().2 == namespace)
                 } else {
                     self.candidates(name, |resource| {
                         !resource.id().cluster_scoped && resource.id().effective_namespace() == namespace
@@ -201,11 +222,15 @@ impl Search<'_> {
 
     /// Whether the referring object can refer to another at all: it is in the same namespace or in none.
     fn is_visible(&self, resource: &Resource) -> bool {
+        self.is_near(resource.id().cluster_scoped, &resource.id().namespace)
+    }
+
+    fn is_near(&self, cluster_scoped: bool, namespace: &str) -> bool {
         let Some(own) = self.own() else { return false };
-        own.id().cluster_scoped
-            || resource.id().cluster_scoped
-            || own.id().effective_namespace() == resource.id().effective_namespace()
-            || self.referrer.subject_namespaces.contains(&resource.id().namespace)
+        cluster_scoped
+            || own.id().cluster_scoped
+            || own.id().effective_namespace() == effective_namespace(namespace, false)
+            || self.referrer.subject_namespaces.contains(namespace)
     }
 
     /// Objects that once had the name and the type, and are in reach.

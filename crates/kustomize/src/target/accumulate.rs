@@ -74,7 +74,6 @@ fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::S
                 }
             }
         }
-        acc.resources.retain(|resource| !resource.value().is_null_or_empty());
     }
 }
 
@@ -92,12 +91,12 @@ fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<co
         }
         let unvalidated = |resource: &Resource| {
             let mut value = resource.value().clone();
-            if let Some(labels) = value.at_mut(&["metadata", "labels"]).and_then(yaml::Value::as_map_mut) {
-                if labels.remove("validated-by").is_some() && labels.is_empty() {
-                    if let Some(metadata) = value.get_mut("metadata").and_then(yaml::Value::as_map_mut) {
-                        metadata.remove("labels");
-                    }
-                }
+            if let Some(labels) = value.at_mut(&["metadata", "labels"]).and_then(yaml::Value::as_map_mut)
+                && labels.remove("validated-by").is_some()
+                && labels.is_empty()
+                && let Some(metadata) = value.get_mut("metadata").and_then(yaml::Value::as_map_mut)
+            {
+                metadata.remove("labels");
             }
             value
         };
@@ -270,10 +269,10 @@ fn add(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, resource
 }
 
 fn merge(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, inner: Accumulator) {
-    if let Some(config) = &inner.config {
-        if let Err(error) = acc.merge_config(config) {
-            session.fail(place, error);
-        }
+    if let Some(config) = &inner.config
+        && let Err(error) = acc.merge_config(config)
+    {
+        session.fail(place, error);
     }
     for resource in inner.resources.into_list() {
         add(session, place, acc, resource);

@@ -302,32 +302,29 @@ fn compile_patch(
         Some(entry) => Some(Selector::compile(entry).map_err(|error| format!("target.{error}"))?),
         None => None,
     };
-    let merges = patch_objects(session, text.as_bytes());
-    let operations = json_patch(&text, &session.read_limits());
-    match (merges, operations) {
-        (Ok(merges), Ok(operations)) if !merges.is_empty() && !operations.is_empty() => {
-            Err("the patch reads as a strategic merge patch and as a JSON patch".to_owned())
+    // What reads as objects is no list of operations.
+    let merge_error = match patch_objects(session, text.as_bytes()) {
+        Ok(patches) if patches.is_empty() => return Ok(None),
+        Ok(patches) if patches.len() > 1 && selector.is_some() => {
+            return Err("a patch with a target must be a single document".to_owned());
         }
-        (Ok(merges), _) if merges.is_empty() => Ok(None),
-        (Ok(merges), _) if merges.len() > 1 && selector.is_some() => {
-            Err("a patch with a target must be a single document".to_owned())
+        Ok(patches) => {
+            return Ok(Some(Transformer::StrategicMerge(StrategicMerge {
+                patches,
+                copies_metadata: selector.is_some(),
+                target: selector,
+                allow_name_change: patch.allow_name_change,
+                allow_kind_change: patch.allow_kind_change,
+            })));
         }
-        (Ok(patches), _) => Ok(Some(Transformer::StrategicMerge(StrategicMerge {
-            patches,
-            copies_metadata: selector.is_some(),
-            target: selector,
-            allow_name_change: patch.allow_name_change,
-            allow_kind_change: patch.allow_kind_change,
-        }))),
-        (Err(_), Ok(operations)) => match selector {
-            None => Err("a JSON patch needs a target".to_owned()),
-            Some(target) => {
-                Ok(Some(Transformer::Json6902(Json6902 { patch: operations, target, keeps_identity: true })))
-            }
-        },
-        (Err(merge), Err(operations)) => {
-            Err(format!("neither a strategic merge patch ({merge}) nor a JSON patch ({operations})"))
-        }
+        Err(error) => error,
+    };
+    let patch = json_patch(&text, &session.read_limits()).map_err(|error| {
+        format!("neither a strategic merge patch ({merge_error}) nor a JSON patch ({error})")
+    })?;
+    match selector {
+        None => Err("a JSON patch needs a target".to_owned()),
+        Some(target) => Ok(Some(Transformer::Json6902(Json6902 { patch, target, keeps_identity: true }))),
     }
 }
 

@@ -293,16 +293,16 @@ fn config_map_or_secret(
 ) -> Option<Resource> {
     let mut findings = Findings::default();
     let mut generator = decode_generator(&mut findings, "", json, kind == Kind::Secret);
-    if let Some(metadata) = json.get("metadata") {
-        if let Some(fields) = findings.object("metadata", metadata, &["name", "namespace"]) {
-            let (name, namespace) =
-                (fields.string(&mut findings, "name"), fields.string(&mut findings, "namespace"));
-            if generator.name.is_empty() {
-                generator.name = name;
-            }
-            if generator.namespace.is_empty() {
-                generator.namespace = namespace;
-            }
+    if let Some(metadata) = json.get("metadata")
+        && let Some(fields) = findings.object("metadata", metadata, &["name", "namespace"])
+    {
+        let (name, namespace) =
+            (fields.string(&mut findings, "name"), fields.string(&mut findings, "namespace"));
+        if generator.name.is_empty() {
+            generator.name = name;
+        }
+        if generator.namespace.is_empty() {
+            generator.namespace = namespace;
         }
     }
     for (field, error) in findings.errors {

@@ -41,13 +41,11 @@ impl Namespace {
             resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
         }
         map.ids_changed();
-        if errors.is_empty() {
-            if let Some(id) = map.first_conflict() {
-                errors.push(format!(
-                    "the namespace {} gives two objects the same identity: {id}",
-                    self.namespace
-                ));
-            }
+        if errors.is_empty()
+            && let Some(id) = map.first_conflict()
+        {
+            errors
+                .push(format!("the namespace {} gives two objects the same identity: {id}", self.namespace));
         }
         outcome(errors)
     }
@@ -68,10 +66,8 @@ impl Namespace {
         }
         let core = resource.id().gvk.group.is_empty() && resource.id().gvk.version == "v1";
         let binding = matches!(resource.id().gvk.kind.as_str(), "RoleBinding" | "ClusterRoleBinding");
-        if binding {
-            if let Err(error) = self.set_subjects(resource) {
-                errors.push(at_field(resource, "subjects", error));
-            }
+        if binding && let Err(error) = self.set_subjects(resource) {
+            errors.push(at_field(resource, "subjects", error));
         }
         for spec in applicable(&self.specs, resource) {
             let path = spec.path.text();

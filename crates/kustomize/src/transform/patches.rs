@@ -68,10 +68,11 @@ impl StrategicMerge {
         if emptied {
             map.retain(|resource| !resource.value().is_null_or_empty());
         }
-        if self.copies_metadata && (self.allow_name_change || self.allow_kind_change) {
-            if let Some(id) = map.first_conflict() {
-                errors.push(format!("the patch gives two objects the same identity: {id}"));
-            }
+        if self.copies_metadata
+            && (self.allow_name_change || self.allow_kind_change)
+            && let Some(id) = map.first_conflict()
+        {
+            errors.push(format!("the patch gives two objects the same identity: {id}"));
         }
         outcome(errors)
     }
@@ -146,6 +147,7 @@ fn restore(value: &mut Value, path: &[&str], text: &str) {
 impl Json6902 {
     pub(super) fn run(&self, world: &World<'_>, map: &mut ResourceMap) -> Result<(), Vec<String>> {
         let mut errors = Vec::new();
+        let mut emptied = false;
         for place in self.target.select(map) {
             let Some(resource) = map.get_mut(place) else { continue };
             if self.keeps_identity {
@@ -154,12 +156,16 @@ impl Json6902 {
             let target = std::mem::take(resource.value_mut());
             match self.patch.apply(target) {
                 Ok(patched) => {
+                    emptied |= patched.is_null_or_empty();
                     *resource.value_mut() = patched;
                     stringify(resource.value_mut(), "annotations");
                     resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
                 }
                 Err(error) => errors.push(format!("cannot patch {}: {error}", resource.id())),
             }
+        }
+        if emptied {
+            map.retain(|resource| !resource.value().is_null_or_empty());
         }
         map.ids_changed();
         outcome(errors)

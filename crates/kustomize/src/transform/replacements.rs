@@ -27,7 +27,7 @@ pub(crate) struct CompiledReplacement {
 #[derive(Debug, Clone)]
 enum ValueSource {
     Literal(String),
-    Field(Source),
+    Field(Box<Source>),
 }
 
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl CompiledReplacement {
         let value = match (replacement.source, replacement.source_value) {
             (Some(_), Some(_)) => return Err("give either source or sourceValue, not both".to_owned()),
             (None, Some(text)) => ValueSource::Literal(text),
-            (Some(source), None) => ValueSource::Field(source),
+            (Some(source), None) => ValueSource::Field(Box::new(source)),
             (None, None) => return Err("a source is missing".to_owned()),
         };
         let Some(targets) = replacement.targets else { return Err("targets are missing".to_owned()) };
