@@ -16,7 +16,8 @@
 //! ```
 //!
 //! `MILLRACE_PLANE=dev` makes [`ControlPlane::shared`] use the plane of `cargo xtask cluster up --name dev` instead of
-//! starting one: quicker while a test is being written.
+//! starting one: quicker while a test is being written. `MILLRACE_CONTROLLERS=target/debug` takes our controllers from
+//! there as they are, instead of asking cargo whether they are up to date.
 
 mod control_plane;
 mod controller;
