@@ -110,6 +110,8 @@ pub(crate) struct Item<'a> {
     pub object: ObjectRef,
     /// The synced watch that covers it.
     pub watch: Option<Arc<Watch>>,
+    /// Hash of the manifest and of the rules it is applied under.
+    pub hash: u64,
     /// Its definition was applied in this pass, so the API server may serve it a little later.
     pub served_soon: bool,
 }
@@ -214,7 +216,9 @@ impl Pass<'_> {
         }
         // The only object of the stage that may change, and everything needed to judge the answer is known: the write is
         // its own test. A refusal leaves the stage as untouched as a refused dry-run does.
-        if let [(_, _, Some(observed), First::DryRun)] = open.as_slice() {
+        if refusals.is_empty()
+            && let [(_, _, Some(observed), First::DryRun)] = open.as_slice()
+        {
             let write = Write::untested(observed);
             if let Some((position, item, _, _)) = open.pop() {
                 steps.push((position, Examined { item, step: Step::Write(write) }));
@@ -251,7 +255,7 @@ impl Pass<'_> {
         };
         let key = crate::cache::key_of(&item.object.namespace, &item.object.name);
         watch.with(|cache| {
-            let settled = cache.is_settled(&key, item.manifest.hash(), self.owner);
+            let settled = cache.is_settled(&key, item.hash, self.owner);
             (cache.observed(&key).cloned(), settled)
         })
     }
@@ -320,7 +324,8 @@ impl Pass<'_> {
                 watch
             }
         };
-        Ok(Item { manifest, resource, object, watch, served_soon })
+        let hash = manifest.hash() ^ self.options.ignore.map_or(0, IgnoreRules::hash);
+        Ok(Item { manifest, resource, object, watch, hash, served_soon })
     }
 
     /// Discovery follows a new definition with a little delay.

@@ -207,6 +207,16 @@ impl Cache {
         }
     }
 
+    /// Forgets everything that was applied for an owner.
+    pub fn disown_all(&mut self, owner: &Owner) {
+        self.records.retain(|_, record| {
+            if record.applied.as_ref().is_some_and(|a| a.owner == *owner) {
+                record.applied = None;
+            }
+            record.applied.is_some() || record.observed.is_some() || record.writing > 0
+        });
+    }
+
     /// Whether anything here was applied by us and is still of interest.
     pub fn in_use(&self) -> bool {
         self.records.values().any(|r| r.applied.is_some() || r.writing > 0)

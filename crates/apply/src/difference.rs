@@ -32,7 +32,7 @@ pub(crate) fn drifted(live: &Value, next: &Value) -> bool {
 }
 
 /// The fields that differ, without bookkeeping and status. Values of Secrets are masked.
-pub(crate) fn changes(live: &Value, next: &Value) -> Vec<FieldChange> {
+pub fn changes(live: &Value, next: &Value) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     compare_objects(live, next, &mut changes, usize::MAX);
     if live.get("kind").and_then(Value::as_str) == Some("Secret") {

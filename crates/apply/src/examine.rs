@@ -171,7 +171,7 @@ impl Target {
     fn settle(&self, item: &Item<'_>, version: u64, owner: &Owner) {
         if let Some(watch) = &item.watch {
             let key = crate::cache::key_of(&item.object.namespace, &item.object.name);
-            watch.with(|cache| cache.settle(&key, version, item.manifest.hash(), owner));
+            watch.with(|cache| cache.settle(&key, version, item.hash, owner));
         }
     }
 
@@ -198,7 +198,8 @@ impl Target {
             let (answer, body) = self.dry_run(item).await?;
             let action =
                 if answer.status == StatusCode::CREATED { Action::Created } else { Action::Configured };
-            return Ok(Step::Write(Write { body, ..Write::tested_as(action, None) }));
+            let version = self.read(item, &answer.body).map(|next| next.version);
+            return Ok(Step::Write(Write { body, ..Write::tested_as(action, version) }));
         };
         let desired = manifest.switches();
         let switches = object::Switches::of(&live, &self.policy().group);
@@ -367,7 +368,7 @@ impl Target {
         let seen = self.read(item, &answer.body);
         let action = judge(&write, answer.status == StatusCode::CREATED, seen.as_ref());
         if let (Some(writing), Some(seen)) = (writing, seen) {
-            writing.finish(seen, item.manifest.hash(), owner);
+            writing.finish(seen, item.hash, owner);
         }
         Ok(Entry { object: item.object.clone(), action })
     }

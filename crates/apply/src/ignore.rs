@@ -1,5 +1,7 @@
 //! `spec.ignore`: fields whose drift is none of our business.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use object::{LabelSelector, ObjectRef};
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -8,7 +10,7 @@ use thiserror::Error as ThisError;
 use crate::policy::Policy;
 
 /// One rule as written: JSON pointers, and the objects they hold for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Hash)]
 pub struct IgnoreRule {
     /// JSON pointers such as `/spec/replicas`.
     pub paths: Vec<String>,
@@ -39,7 +41,10 @@ pub struct IgnoreError {
 
 /// Rules ready for use.
 #[derive(Debug, Clone, Default)]
-pub struct IgnoreRules(Vec<Compiled>);
+pub struct IgnoreRules {
+    rules: Vec<Compiled>,
+    hash: u64,
+}
 
 #[derive(Debug, Clone)]
 struct Compiled {
@@ -55,12 +60,22 @@ impl IgnoreRules {
     /// # Errors
     /// Names the field of the first rule whose expression or selector cannot be read.
     pub fn compile(rules: &[IgnoreRule]) -> Result<Self, IgnoreError> {
-        rules.iter().map(Compiled::new).collect::<Result<_, _>>().map(Self)
+        let mut hasher = DefaultHasher::new();
+        rules.hash(&mut hasher);
+        Ok(Self {
+            hash: if rules.is_empty() { 0 } else { hasher.finish() },
+            rules: rules.iter().map(Compiled::new).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Other rules, other hash: what was left alone under the old rules is looked at again under the new ones.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The pointers that hold for an object.
     pub(crate) fn paths(&self, object: &Value) -> Vec<&str> {
-        self.0
+        self.rules
             .iter()
             .filter(|rule| rule.matches(object))
             .flat_map(|rule| rule.paths.iter().map(String::as_str))
@@ -69,7 +84,7 @@ impl IgnoreRules {
 
     /// True when there is no rule at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rules.is_empty()
     }
 }
 

@@ -45,7 +45,7 @@ mod waiting;
 mod watch;
 
 pub use crate::apply::{ApplyOptions, BeforeCreate};
-pub use difference::FieldChange;
+pub use difference::{FieldChange, changes};
 pub use error::{Error, Refusal};
 pub use failure::Failure;
 pub use health::{Assess, Covers, CustomHealth, FailFast, HealthMember, HealthRequest, HealthSet, Verdict};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::apply::{ApplyOptions, Item};
 use crate::difference::{FieldChange, changes};
 use crate::error::Refusal;
-use crate::ignore;
+use crate::ignore::{self, IgnoreRules};
 use crate::manifest::Manifest;
 use crate::mapping::NoMapping;
 use crate::outcome::Action;
@@ -71,7 +71,15 @@ impl Target {
                 match self.0.mapping.resolve(&reference.gvk).await {
                     Ok(resource) => {
                         let object = resource.scoped(reference);
-                        items.push(Item { manifest, resource, object, watch: None, served_soon: false });
+                        let hash = manifest.hash() ^ options.ignore.map_or(0, IgnoreRules::hash);
+                        items.push(Item {
+                            manifest,
+                            resource,
+                            object,
+                            watch: None,
+                            hash,
+                            served_soon: false,
+                        });
                     }
                     Err(NoMapping::NoMatch(_)) if kinds.contains(&reference.gvk.group_kind()) => {
                         plan.objects.push(PlannedObject::of(reference, Action::Created));
@@ -116,7 +124,7 @@ impl Target {
         }
         let covered = self.owned_watch(&item.resource, &item.object.namespace).await;
         let key = crate::cache::key_of(&item.object.namespace, &item.object.name);
-        if covered.is_some_and(|w| w.with(|c| c.is_settled(&key, manifest.hash(), owner))) {
+        if covered.is_some_and(|w| w.with(|c| c.is_settled(&key, item.hash, owner))) {
             return Ok(PlannedObject::of(&item.object, Action::Unchanged));
         }
         let live = self.live(item).await?;

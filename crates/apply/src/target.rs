@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use object::{GroupKind, Gvk, ObjectRef};
+use object::{GroupKind, Gvk, ObjectRef, Owner};
 use tokio::time::Instant;
 
 use crate::http::Http;
@@ -72,6 +72,13 @@ impl Target {
             owned: Mutex::default(),
             narrow: Mutex::default(),
         }))
+    }
+
+    /// Forgets an owner that leaves its objects in the cluster: their changes are no business of ours any more.
+    pub fn forget(&self, owner: &Owner) {
+        for running in lock(&self.0.owned).values() {
+            running.watch.with(|cache| cache.disown_all(owner));
+        }
     }
 
     pub(crate) fn policy(&self) -> &Policy {

@@ -453,6 +453,10 @@ async fn ignored_fields_are_left_alone() -> Result<()> {
     let live = world.get(&web(1, "")).await?;
     assert_eq!(live["spec"]["replicas"], 3);
     assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], "a:2");
+
+    // Without the rules the field is ours again.
+    assert_eq!(actions(&world.apply(&[web(1, "a:2")]).await), ["Deployment configured"]);
+    assert_eq!(world.get(&web(1, "")).await?["spec"]["replicas"], 1);
     Ok(())
 }
 
