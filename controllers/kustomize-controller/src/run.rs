@@ -102,7 +102,7 @@ fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
             additive_dependency_check: gates.enabled("AdditiveCELDependencyCheck"),
             requeue_dependency: flags.intervals.requeue_dependency,
         },
-        unset: if gates.enabled("StrictPostBuildSubstitutions") { Unset::Refused } else { Unset::Empty },
+        unset: unset(gates),
         fail_fast: !gates.enabled("DisableFailFastBehavior"),
         cancel_on_new_revision: gates.enabled("CancelHealthCheckOnNewRevision"),
         group_change_log: gates.enabled("GroupChangeLog"),
@@ -110,7 +110,16 @@ fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
     }
 }
 
-fn fetcher(retries: u32) -> Result<Fetcher, Error> {
+/// What happens to a variable that is not set.
+pub fn unset(gates: &runtime::Gates) -> Unset {
+    if gates.enabled("StrictPostBuildSubstitutions") { Unset::Refused } else { Unset::Empty }
+}
+
+/// What downloads artifacts.
+///
+/// # Errors
+/// When the HTTP client cannot be made.
+pub fn fetcher(retries: u32) -> Result<Fetcher, Error> {
     let client = reqwest::Client::builder()
         .user_agent(concat!("kustomize-controller/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(std::time::Duration::from_secs(10))

@@ -5,13 +5,13 @@ pub mod diff;
 
 use std::process::ExitCode;
 
-use crate::flags::{Command, Own};
+use crate::flags::{Command, Flags};
 
 /// Runs a command. Exit codes: 0 done or the same, 1 different, 2 an error.
-pub fn run(command: Command, own: &Own) -> ExitCode {
+pub fn run(command: Command, flags: &Flags) -> ExitCode {
     let outcome = match command {
         Command::Build(arguments) => build::run(&arguments),
-        Command::Diff(arguments) => diff::run(&arguments, own),
+        Command::Diff(arguments) => diff::run(&arguments, flags),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("Error: {error}");

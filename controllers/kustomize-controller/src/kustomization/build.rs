@@ -1,16 +1,14 @@
 //! Build: from an artifact's files to the objects that the cluster shall have. Pure, and the expensive step.
 
-use std::sync::Arc;
-
 use api::kustomize::KustomizationSpec;
 use artifact::{Algorithm, HashingWriter, Tree};
 use envsubst::{Unset, Variables};
-use kustomize::{MemoryFileSystem, Options, OverlayFileSystem};
+use kustomize::{FileSystem, Inputs, MemoryFileSystem, Options, OverlayFileSystem};
 use object::ObjectRef;
 use serde_json::Value;
 
 use super::documents;
-use super::files::{Files, Footprint};
+use super::files::Footprint;
 use super::generate::{self, generate, undecodable};
 
 /// Key prefix of the labels and annotations on built objects.
@@ -23,10 +21,17 @@ pub struct Built {
     pub objects: Vec<Value>,
     /// `sha256:<hex>` over the built objects: equal builds have equal digests.
     pub digest: String,
-    /// What of the artifact the build depended on.
-    pub footprint: Footprint,
     /// Deprecated or unknown fields that were met.
     pub warnings: Vec<String>,
+    inputs: Inputs,
+    walked: bool,
+}
+
+impl Built {
+    /// What the build depended on in the tree that it was made from.
+    pub fn footprint(&self, tree: &Tree, root: &str) -> Footprint {
+        Footprint::of(tree, &self.inputs, self.walked.then_some(root))
+    }
 }
 
 /// Why a build failed.
@@ -113,27 +118,25 @@ pub struct Settings<'a> {
     pub options: &'a Options,
 }
 
-/// Builds the directory `root` of a tree.
+/// Builds the directory `root` of some files.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn build(tree: &Arc<Tree>, root: &str, settings: &Settings<'_>) -> Result<Built, Error> {
+pub fn build(files: &dyn FileSystem, root: &str, settings: &Settings<'_>) -> Result<Built, Error> {
     if settings.spec.decryption.is_some() {
         return Err(Error::Unsupported(
             "spec.decryption is not supported by this controller yet: remove the field, or apply this Kustomization with \
              a controller that decrypts",
         ));
     }
-    let files = Files(Arc::clone(tree));
-    let generated = generate(&files, root, settings.spec)?;
+    let generated = generate(files, root, settings.spec)?;
     let mut upper = MemoryFileSystem::new();
     upper.insert(&generated.path, generated.content.as_str());
-    let overlay = OverlayFileSystem::new(&files, upper);
+    let overlay = OverlayFileSystem::new(files, upper);
     let build = kustomize::build(&overlay, root, settings.options).map_err(|errors| {
-        let undecodable = generated.walked.then(|| undecodable(&files, root, &generated)).flatten();
+        let undecodable = generated.walked.then(|| undecodable(files, root, &generated)).flatten();
         undecodable.map_or_else(|| Error::Kustomize(errors.to_string()), Error::Undecodable)
     })?;
-    let footprint = Footprint::of(tree, &build.inputs, generated.walked.then_some(root));
     let mut documents = Vec::with_capacity(build.resources.len());
     for resource in build.resources {
         let value = resource.into_value();
@@ -156,7 +159,7 @@ pub fn build(tree: &Arc<Tree>, root: &str, settings: &Settings<'_>) -> Result<Bu
         serde_json::to_writer(&mut hasher, object).map_err(|error| Error::NoObject(error.to_string()))?;
     }
     let digest = hasher.finish().1.to_string();
-    Ok(Built { objects, digest, footprint, warnings: build.warnings })
+    Ok(Built { objects, digest, warnings: build.warnings, inputs: build.inputs, walked: generated.walked })
 }
 
 fn disabled(object: &Value, switch: &str, also_label: bool) -> bool {
@@ -198,4 +201,120 @@ fn guard(object: &Value, identity: &ObjectRef) -> Result<(), Error> {
         return Err(Error::Encrypted(identity.to_string()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn files(entries: &[(&str, &str)]) -> MemoryFileSystem {
+        let mut files = MemoryFileSystem::new();
+        for (path, content) in entries {
+            files.insert(path, *content);
+        }
+        files
+    }
+
+    fn spec(change: Value) -> KustomizationSpec {
+        let mut value =
+            json!({"interval": "1m", "prune": true, "sourceRef": {"kind": "GitRepository", "name": "x"}});
+        for (key, field) in change.as_object().unwrap() {
+            value[key] = field.clone();
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn made(
+        entries: &[(&str, &str)],
+        spec: &KustomizationSpec,
+        variables: Option<&[(&str, &str)]>,
+    ) -> Result<Built, Error> {
+        let values = variables.map(|pairs| {
+            let mut values = Variables::new();
+            pairs.iter().for_each(|(name, value)| values.insert(*name, value));
+            values
+        });
+        let options = Options::default();
+        let settings =
+            Settings { spec, variables: values.as_ref(), unset: Unset::Refused, options: &options };
+        build(&files(entries), "app", &settings)
+    }
+
+    #[test]
+    fn paths_are_clamped() {
+        for (path, expected) in [
+            ("", ""),
+            ("./", ""),
+            ("./a/b/", "a/b"),
+            ("/a", "a"),
+            ("../../etc", "etc"),
+            ("a/../../b", "b"),
+            ("..", ""),
+        ] {
+            assert_eq!(clamped(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn spec_and_variables_shape_the_objects() {
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {x: '${v}', y: 'plain'}\n";
+        let list =
+            "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: l}}\n";
+        let spec = spec(json!({"targetNamespace": "ns", "namePrefix": "p-"}));
+        let built = made(&[("app/a.yaml", map), ("app/b.yaml", list)], &spec, Some(&[("v", "yes")])).unwrap();
+        assert_eq!(built.objects[0]["metadata"], json!({"name": "p-a", "namespace": "ns"}));
+        assert_eq!(
+            built.objects[0]["data"],
+            json!({"x": true, "y": "plain"}),
+            "an unquoted yes becomes a boolean"
+        );
+        assert_eq!(built.objects[1]["metadata"]["name"], "p-l");
+        let again = made(&[("app/a.yaml", map), ("app/b.yaml", list)], &spec, Some(&[("v", "yes")])).unwrap();
+        assert_eq!(again.digest, built.digest);
+        let other = made(&[("app/a.yaml", map), ("app/b.yaml", list)], &spec, Some(&[("v", "no")])).unwrap();
+        assert_ne!(other.digest, built.digest);
+    }
+
+    #[test]
+    fn untouched_text_keeps_its_dollars() {
+        let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {kustomize.toolkit.fluxcd.io/substitute: disabled}}\ndata: {x: '${v}'}\n";
+        let built = made(&[("app/a.yaml", map)], &spec(json!({})), Some(&[("v", "1")])).unwrap();
+        assert_eq!(built.objects[0]["data"]["x"], "${v}");
+        let plain = map.replace("disabled", "enabled");
+        assert_eq!(
+            made(&[("app/a.yaml", &plain)], &spec(json!({})), None).unwrap().objects[0]["data"]["x"],
+            "${v}"
+        );
+        let error = made(&[("app/a.yaml", &plain)], &spec(json!({})), Some(&[])).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "post build failed for 'ConfigMap/a': envsubst error: variable substitution failed: variable not set (strict mode): \"v\""
+        );
+    }
+
+    #[test]
+    fn ciphertext_is_guarded() {
+        let secret =
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {k: ENC}\nsops: {mac: x}\n";
+        let error = made(&[("app/a.yaml", secret)], &spec(json!({})), None).unwrap_err();
+        assert!(error.is_guard() && error.to_string().starts_with("Secret/s is SOPS encrypted"), "{error}");
+        let marked = secret
+            .replace("{name: s}", "{name: s, annotations: {kustomize.toolkit.fluxcd.io/decrypt: disabled}}");
+        assert!(made(&[("app/a.yaml", &marked)], &spec(json!({})), None).is_ok());
+        let error = made(&[("app/a.yaml", secret)], &spec(json!({"decryption": {"provider": "sops"}})), None)
+            .unwrap_err();
+        assert!(matches!(error, Error::Unsupported(text) if text.contains("spec.decryption")));
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let error = made(&[("app/a.yaml", "a: b\n")], &spec(json!({})), None).unwrap_err().to_string();
+        assert!(error.starts_with("failed to decode Kubernetes YAML from app/a.yaml: "), "{error}");
+        let file = "resources: [missing.yaml]\n";
+        let error =
+            made(&[("app/kustomization.yaml", file)], &spec(json!({})), None).unwrap_err().to_string();
+        assert!(error.starts_with("kustomize build failed: ") && error.contains("missing.yaml"), "{error}");
+        assert!(made(&[("app/notes.txt", "")], &spec(json!({})), None).unwrap().objects.is_empty());
+    }
 }

@@ -14,6 +14,7 @@ use runtime::{Key, Outcome, Severity};
 use tokio::sync::Mutex;
 
 use super::download::Download;
+use super::files::{Files, Footprint};
 use super::gate::{Passage, namespace};
 use super::identity::Identity;
 use super::ledger::{Ledger, WriteError};
@@ -31,6 +32,14 @@ enum Early {
     Missing(String),
     /// In the object's words.
     Failed(Reason, String),
+}
+
+/// A build that was just made.
+struct Fresh {
+    manifests: Vec<Manifest>,
+    digest: String,
+    footprint: Footprint,
+    warnings: Vec<String>,
 }
 
 /// The objects of a pass.
@@ -129,7 +138,7 @@ impl Kustomizations {
             Err(message) => return Ok(Err(Early::Failed(Reason::BuildFailed, message))),
         };
         let built = self.build(object, tree, root, substitution, ledger).await?;
-        Ok(built.map(|(built, manifests)| {
+        Ok(built.map(|built| {
             for warning in &built.warnings {
                 tracing::info!(warning, "kustomize build");
             }
@@ -138,11 +147,11 @@ impl Kustomizations {
                 artifact: artifact.digest.clone(),
                 footprint: built.footprint,
                 digest: built.digest.clone(),
-                manifests: manifests.clone(),
+                manifests: built.manifests.clone(),
             };
-            let kept = manifests.iter().map(Manifest::size).sum::<usize>() <= KEPT_BYTES;
+            let kept = memo.manifests.iter().map(Manifest::size).sum::<usize>() <= KEPT_BYTES;
             self.remember(key, |memory| memory.memo = kept.then_some(memo));
-            Desired { manifests, digest: built.digest }
+            Desired { manifests: built.manifests, digest: built.digest }
         }))
     }
 
@@ -154,7 +163,7 @@ impl Kustomizations {
         root: String,
         substitution: Option<Substitution>,
         ledger: &mut Ledger,
-    ) -> Result<Result<(build::Built, Vec<Manifest>), Early>, WriteError> {
+    ) -> Result<Result<Fresh, Early>, WriteError> {
         let (subject, options, unset) =
             (Arc::clone(object), self.behaviour.options.clone(), self.behaviour.unset);
         let identities = Arc::clone(&self.identities);
@@ -165,7 +174,9 @@ impl Kustomizations {
                 unset,
                 options: &options,
             };
-            let mut built = build::build(&tree, &root, &settings)?;
+            let files = Files(Arc::clone(&tree));
+            let mut built = build::build(&files, &root, &settings)?;
+            let footprint = built.footprint(&tree, &root);
             let owner = owner(&subject);
             let none = api::kustomize::CommonMetadata::default();
             let common = subject.spec.common_metadata.as_ref().unwrap_or(&none);
@@ -180,7 +191,12 @@ impl Kustomizations {
                 .map(|object| Manifest::prepare(object, &preparation))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| build::Error::NoObject(error.to_string()))?;
-            Ok::<_, build::Error>((built, manifests))
+            Ok::<_, build::Error>(Fresh {
+                manifests,
+                digest: built.digest,
+                footprint,
+                warnings: built.warnings,
+            })
         });
         let result = match tokio::time::timeout(super::ledger::PATIENCE, &mut work).await {
             Ok(result) => result,

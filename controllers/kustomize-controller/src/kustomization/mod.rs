@@ -26,9 +26,12 @@ mod variables;
 mod wait;
 mod wake;
 
-pub use gate::Rules;
+pub use build::{Settings as BuildSettings, build, locate};
+pub use files::Files;
+pub use gate::{Rules, Source, source_namespace};
 pub use identity::Identities;
 pub use sources::Sources;
+pub use variables::read as read_variables;
 pub use wake::ConfigKind;
 
 use std::collections::{BTreeMap, HashMap};
