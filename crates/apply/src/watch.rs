@@ -57,6 +57,8 @@ pub(crate) struct Watch {
     phase: tokio::sync::watch::Sender<Phase>,
     hub: Arc<Hub>,
     used: Mutex<Instant>,
+    /// Rings when a pass wants the watch to be synced.
+    wanted: Notify,
     /// Rings when the cache learned something.
     changed: Notify,
     /// The object whose health these ones tell (the Pods of a StatefulSet).
@@ -75,12 +77,12 @@ const WATCH_SECONDS: std::ops::Range<u32> = 270..330;
 /// No event and no bookmark for this long means that the connection is dead.
 const SILENCE: Duration = Duration::from_secs(120 * 3);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const PAGE: u32 = 500;
 /// A watch that nobody used for this long and that holds nothing of ours stops.
 const UNUSED: Duration = Duration::from_secs(600);
 /// How long a reader waits for the first list.
-const FIRST_LIST: Duration = Duration::from_secs(15);
+const FIRST_LIST: Duration = Duration::from_secs(5);
 
 impl Watch {
     /// Starts a watch. Its first list begins at once.
@@ -100,6 +102,7 @@ impl Watch {
             phase: tokio::sync::watch::Sender::new(Phase::Behind),
             hub,
             used: Mutex::new(Instant::now()),
+            wanted: Notify::new(),
             changed: Notify::new(),
             stands_for,
         });
@@ -114,6 +117,7 @@ impl Watch {
     /// The phase once the first list is through, or `Behind` when that takes too long.
     pub async fn settled_phase(&self) -> Phase {
         *lock(&self.used) = Instant::now();
+        self.wanted.notify_waiters();
         let mut phase = self.phase.subscribe();
         let reached = tokio::time::timeout(FIRST_LIST, phase.wait_for(|p| *p != Phase::Behind)).await;
         match reached {
@@ -213,9 +217,21 @@ impl Watch {
                 Err(failure) => {
                     tracing::debug!(kind = %self.resource.gvk, error = %failure, "listing failed");
                     self.phase.send_replace(Phase::Behind);
-                    sleep(jittered(&mut pause)).await;
+                    self.pause(&mut pause).await;
                 }
             }
+        }
+    }
+
+    /// Waits before the next try, longer each time, but no longer than a moment once a pass wants the watch.
+    async fn pause(&self, pause: &mut Duration) {
+        let rest = jittered(pause);
+        tokio::select! {
+            () = sleep(rest) => {}
+            () = async {
+                sleep(FIRST_PAUSE).await;
+                self.wanted.notified().await;
+            } => {}
         }
     }
 
@@ -293,7 +309,7 @@ impl Watch {
                     // A server that closes at once (it is shutting down) is not asked in a tight loop.
                     if started.elapsed() < Duration::from_secs(1) {
                         self.phase.send_replace(Phase::Behind);
-                        sleep(jittered(&mut pause)).await;
+                        self.pause(&mut pause).await;
                     } else {
                         pause = FIRST_PAUSE;
                     }
@@ -304,7 +320,7 @@ impl Watch {
                 Err(failure) => {
                     tracing::debug!(kind = %self.resource.gvk, error = %failure, "watch was cut off");
                     self.phase.send_replace(Phase::Behind);
-                    sleep(jittered(&mut pause)).await;
+                    self.pause(&mut pause).await;
                 }
             }
         }

@@ -688,3 +688,25 @@ async fn deletion_waits_for_finalizers_on_a_watch() -> Result<()> {
     assert!(world.requests().len() <= 1, "{:?}", world.requests());
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_cut_off_is_not_missed() -> Result<()> {
+    let (mut world, proxy) = World::behind_proxy("cut").await?;
+    let ns = world.namespace.clone();
+    let objects =
+        [config_map(&ns, "changed", "1"), config_map(&ns, "gone", "1"), config_map(&ns, "same", "1")];
+    world.apply(&objects).await;
+    proxy.cut();
+    world.merge_patch(&objects[0], "intruder", json!({"data": {"key": "stolen"}})).await?;
+    world.delete(&objects[1]).await?;
+    let failed = world.apply(&[config_map(&ns, "same", "2")]).await;
+    assert!(failed.error.is_some() && failed.entries.iter().all(|e| e.action == Action::Unknown));
+    proxy.mend();
+    let mut heard = vec![world.hear().await, world.hear().await];
+    heard.sort_by(|a, b| a.object.cmp(&b.object));
+    let told: Vec<(&str, What)> = heard.iter().map(|c| (c.object.name.as_str(), c.what)).collect();
+    assert_eq!(told, [("changed", What::Drift), ("gone", What::Deleted)]);
+    let applied = world.apply(&objects).await;
+    assert_eq!(actions(&applied), ["ConfigMap configured", "ConfigMap created", "ConfigMap unchanged"]);
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! A namespace, a target whose requests are counted, and what its listener heard.
 
+pub mod proxy;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,8 +15,11 @@ use kube::{Api, Client};
 use object::{ObjectRef, Owner};
 use serde_json::{Value, json};
 use testkit::ControlPlane;
+
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tower::util::MapRequestLayer;
+
+use proxy::Proxy;
 
 pub struct World {
     pub plane: &'static ControlPlane,
@@ -34,13 +39,23 @@ impl World {
         let _ = log.with_test_writer().try_init();
         let plane = ControlPlane::shared().await?;
         let namespace = plane.namespace(name).await?;
-        Self::of(plane, namespace, None).await
+        Self::of(plane, namespace, plane.config()).await
     }
 
-    async fn of(plane: &'static ControlPlane, namespace: String, user: Option<String>) -> Result<Self> {
-        let client = plane.client()?;
+    /// A target that reaches the API server through a relay.
+    pub async fn behind_proxy(name: &str) -> Result<(Self, Proxy)> {
+        let plane = ControlPlane::shared().await?;
+        let namespace = plane.namespace(name).await?;
         let mut config = plane.config();
-        config.auth_info.impersonate = user;
+        let authority = config.cluster_url.authority().context("no server")?.to_string();
+        let proxy = Proxy::start(authority.parse()?).await?;
+        config.cluster_url = format!("https://{}", proxy.address).parse()?;
+        Ok((Self::of(plane, namespace, config).await?, proxy))
+    }
+
+    async fn of(plane: &'static ControlPlane, namespace: String, mut config: kube::Config) -> Result<Self> {
+        let client = plane.client()?;
+        config.default_retry = false;
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = requests.clone();
         let count = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
@@ -66,13 +81,15 @@ impl World {
 
     /// A controller that has just started, in the same place.
     pub async fn restarted(&self) -> Result<Self> {
-        Self::of(self.plane, self.namespace.clone(), None).await
+        Self::of(self.plane, self.namespace.clone(), self.plane.config()).await
     }
 
     /// The same under a service account of the namespace.
     pub async fn impersonating(&self, account: &str) -> Result<Self> {
         let user = format!("system:serviceaccount:{}:{account}", self.namespace);
-        Self::of(self.plane, self.namespace.clone(), Some(user)).await
+        let mut config = self.plane.config();
+        config.auth_info.impersonate = Some(user);
+        Self::of(self.plane, self.namespace.clone(), config).await
     }
 
     pub async fn allow(&self, namespace: &str, account: &str, verbs: &[&str]) -> Result<()> {
