@@ -295,7 +295,27 @@ fn finish(
         status.last_handled_reconcile_at = Some(requested.to_owned());
     }
     let (scope, bipolar) = (&Scope::GIT_REPOSITORY, &[Type::SourceVerified]);
-    finish_attempt(&mut status.conditions, &mut status.observed_generation, scope, bipolar, ended, stamp)
+    let resolution =
+        finish_attempt(&mut status.conditions, &mut status.observed_generation, scope, bipolar, ended, stamp);
+    keep_times(object.status.as_ref(), status);
+    resolution
+}
+
+/// Gives a condition that is as it was its old time back: that it was another during the attempt was never seen, and an
+/// attempt that fails as the one before need not write anything.
+fn keep_times(before: Option<&GitRepositoryStatus>, status: &mut GitRepositoryStatus) {
+    let Some(before) = before else { return };
+    for condition in &mut status.conditions.0 {
+        let old = before.conditions.0.iter().find(|old| {
+            old.type_ == condition.type_
+                && old.status == condition.status
+                && old.reason == condition.reason
+                && old.message == condition.message
+        });
+        if let Some(old) = old {
+            condition.last_transition_time = old.last_transition_time.clone();
+        }
+    }
 }
 
 fn location(object: &GitRepository) -> Result<Location, artifact::Error> {
