@@ -1,6 +1,6 @@
 //! A build from its root to its output.
 
-use yaml::{Style, Value};
+use yaml::Value;
 
 use crate::error::BuildErrors;
 use crate::fs::{FileSystem, clean};
@@ -27,6 +27,12 @@ pub struct Build {
 }
 
 impl Build {
+    /// What `kustomize build` prints, without a copy.
+    #[must_use]
+    pub fn yaml(&self) -> &str {
+        &self.yaml
+    }
+
     /// What `kustomize build` prints: every object as YAML, separated by `---`.
     #[must_use]
     pub fn to_yaml(&self) -> String {
@@ -47,13 +53,6 @@ pub fn build(fs: &dyn FileSystem, root: &str, options: &Options) -> Result<Build
             if !yaml.is_empty() {
                 yaml.push_str("---\n");
             }
-            if starts_block_with_tab(resource.value()) {
-                let message = format!(
-                    "{}: a string of several lines begins with a tab, which YAML cannot carry; begin it otherwise",
-                    resource.id()
-                );
-                session.fail(&Place::default(), message);
-            }
             if let Err(error) = yaml::write_yaml(resource.value(), &mut yaml) {
                 session.fail(&Place::default(), format!("{}: {error}", resource.id()));
             }
@@ -62,24 +61,6 @@ pub fn build(fs: &dyn FileSystem, root: &str, options: &Options) -> Result<Build
     match BuildErrors::new(session.errors) {
         Some(errors) => Err(errors),
         None => Ok(Build { resources, warnings: session.warnings, inputs: session.inputs, yaml }),
-    }
-}
-
-/// Whether a string would stand in a block that begins with a tab: kustomize writes objects as YAML between its steps
-/// and cannot read such blocks again. Quoted strings, and those that a block cannot hold, are safe.
-fn starts_block_with_tab(value: &Value) -> bool {
-    match value {
-        Value::Scalar(scalar) => {
-            let text = scalar.text();
-            let block = match scalar.style() {
-                Style::Plain => text.contains('\n'),
-                Style::Literal | Style::Folded => true,
-                Style::SingleQuoted | Style::DoubleQuoted => false,
-            };
-            block && text.starts_with('\t') && !text.contains(" \n") && !text.ends_with(' ')
-        }
-        Value::Seq(items) => items.iter().any(starts_block_with_tab),
-        Value::Map(map) => map.values().any(starts_block_with_tab),
     }
 }
 

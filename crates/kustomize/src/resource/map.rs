@@ -1,6 +1,7 @@
 //! All objects of a build, in order, found by identity without scanning.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 
 use super::{Resource, ResourceId};
@@ -10,50 +11,81 @@ use super::{Resource, ResourceId};
 pub(crate) struct ResourceMap {
     list: Vec<Resource>,
     hasher: RandomState,
-    index: Option<Index>,
+    /// By current identity.
+    current: Option<Places>,
+    /// By any identity, current and previous.
+    any: Option<Places>,
+    /// By kind and name.
+    chosen: Option<Chosen>,
 }
 
 /// Places by hash; every hit is compared again.
 #[derive(Debug, Clone, Default)]
-struct Index {
-    current: HashMap<u64, Vec<u32>>,
-    /// By any identity, current and previous.
-    any: HashMap<u64, Vec<u32>>,
-    /// By kind and name, current and original.
-    kind_name: HashMap<u64, Vec<u32>>,
+struct Places(HashMap<u64, Few>);
+
+/// Mostly one place.
+#[derive(Debug, Clone)]
+enum Few {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+/// Places by kind and name, current and original.
+#[derive(Debug, Clone, Default)]
+struct Chosen {
+    kind_and_name: Places,
+    name: Places,
     kind: HashMap<String, Vec<u32>>,
-    name: HashMap<u64, Vec<u32>>,
 }
 
 fn place(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
-impl Index {
-    fn add(&mut self, hasher: &RandomState, index: usize, resource: &Resource) {
-        let at = place(index);
-        let id = resource.id();
-        let put = |map: &mut HashMap<u64, Vec<u32>>, key: u64| {
-            let places = map.entry(key).or_default();
-            if places.last() != Some(&at) {
-                places.push(at);
+impl Places {
+    fn add(&mut self, key: u64, at: u32) {
+        match self.0.entry(key) {
+            Entry::Vacant(slot) => {
+                slot.insert(Few::One(at));
             }
-        };
-        put(&mut self.current, id.key(hasher));
+            Entry::Occupied(mut slot) => match slot.get_mut() {
+                Few::One(first) if *first == at => {}
+                Few::One(first) => {
+                    let both = vec![*first, at];
+                    slot.insert(Few::Many(both));
+                }
+                Few::Many(places) if places.last() == Some(&at) => {}
+                Few::Many(places) => places.push(at),
+            },
+        }
+    }
+
+    fn get(&self, key: u64) -> &[u32] {
+        match self.0.get(&key) {
+            None => &[],
+            Some(Few::One(place)) => std::slice::from_ref(place),
+            Some(Few::Many(places)) => places,
+        }
+    }
+
+    fn add_any(&mut self, hasher: &RandomState, at: u32, resource: &Resource) {
         if resource.previous.is_empty() {
-            put(&mut self.any, id.key(hasher));
+            self.add(resource.id().key(hasher), at);
         } else {
             for id in resource.all_ids() {
-                put(&mut self.any, id.key(hasher));
+                self.add(id.key(hasher), at);
             }
         }
+    }
+}
+
+impl Chosen {
+    fn add(&mut self, hasher: &RandomState, at: u32, resource: &Resource) {
+        let id = resource.id();
         let (_, original_name, _) = resource.original();
-        put(&mut self.name, hasher.hash_one(&*id.name));
-        if original_name != id.name {
-            put(&mut self.name, hasher.hash_one(original_name));
-        }
         for name in [id.name.as_str(), original_name] {
-            put(&mut self.kind_name, hasher.hash_one((id.gvk.kind.as_str(), name)));
+            self.name.add(hasher.hash_one(name), at);
+            self.kind_and_name.add(hasher.hash_one((id.gvk.kind.as_str(), name)), at);
         }
         match self.kind.get_mut(&id.gvk.kind) {
             Some(places) => places.push(at),
@@ -88,7 +120,7 @@ impl ResourceMap {
 
     /// Forgets what was known about identities.
     pub(crate) fn ids_changed(&mut self) {
-        self.index = None;
+        (self.current, self.any, self.chosen) = (None, None, None);
     }
 
     /// Takes all objects out.
@@ -100,25 +132,14 @@ impl ResourceMap {
         let before = self.list.len();
         self.list.retain(keep);
         if self.list.len() != before {
-            self.index = None;
+            self.ids_changed();
         }
     }
 
     /// Sorts by a key that is made once an object.
     pub(crate) fn sort_by_cached_key<K: Ord>(&mut self, key: impl FnMut(&Resource) -> K) {
         self.list.sort_by_cached_key(key);
-        self.index = None;
-    }
-
-    fn index(&mut self) -> &Index {
-        let (list, hasher) = (&self.list, &self.hasher);
-        self.index.get_or_insert_with(|| {
-            let mut index = Index::default();
-            for (at, resource) in list.iter().enumerate() {
-                index.add(hasher, at, resource);
-            }
-            index
-        })
+        self.ids_changed();
     }
 
     /// Adds an object at the end.
@@ -129,9 +150,15 @@ impl ResourceMap {
         if !self.current(resource.id()).is_empty() {
             return Err(Box::new(resource));
         }
-        let at = self.list.len();
-        if let Some(index) = &mut self.index {
-            index.add(&self.hasher, at, &resource);
+        let (at, hasher) = (place(self.list.len()), &self.hasher);
+        if let Some(current) = &mut self.current {
+            current.add(resource.id().key(hasher), at);
+        }
+        if let Some(any) = &mut self.any {
+            any.add_any(hasher, at, &resource);
+        }
+        if let Some(chosen) = &mut self.chosen {
+            chosen.add(hasher, at, &resource);
         }
         self.list.push(resource);
         Ok(())
@@ -141,64 +168,79 @@ impl ResourceMap {
     pub(crate) fn replace(&mut self, at: usize, resource: Resource) {
         if let Some(slot) = self.list.get_mut(at) {
             *slot = resource;
-            self.index = None;
+            self.ids_changed();
         }
     }
 
     /// Places of the objects that have this identity now.
     pub(crate) fn current(&mut self, id: &ResourceId) -> Vec<usize> {
-        let key = id.key(&self.hasher);
-        let places = self.index().current.get(&key).cloned().unwrap_or_default();
-        self.filtered(&places, |resource| resource.id().same(id))
+        let (list, hasher) = (&self.list, &self.hasher);
+        let index = self.current.get_or_insert_with(|| {
+            let mut index = Places::default();
+            for (at, resource) in list.iter().enumerate() {
+                index.add(resource.id().key(hasher), place(at));
+            }
+            index
+        });
+        let places = index.get(id.key(hasher));
+        filtered(list, places, |resource| resource.id().same(id))
     }
 
     /// Places of the objects that have or had this identity.
     pub(crate) fn by_any_id(&mut self, id: &ResourceId) -> Vec<usize> {
-        let key = id.key(&self.hasher);
-        let places = self.index().any.get(&key).cloned().unwrap_or_default();
-        self.filtered(&places, |resource| resource.was(id))
+        let (list, hasher) = (&self.list, &self.hasher);
+        let index = self.any.get_or_insert_with(|| {
+            let mut index = Places::default();
+            for (at, resource) in list.iter().enumerate() {
+                index.add_any(hasher, place(at), resource);
+            }
+            index
+        });
+        let places = index.get(id.key(hasher));
+        filtered(list, places, |resource| resource.was(id))
     }
 
     /// Places of all objects that could have this kind and this name, now or originally; `None` asks for all.
     pub(crate) fn candidates(&mut self, kind: Option<&str>, name: Option<&str>) -> Vec<usize> {
-        let by_kind_and_name = |kind: &str, name: &str| self.hasher.hash_one((kind, name));
-        let hash = match (kind, name) {
-            (Some(kind), Some(name)) => by_kind_and_name(kind, name),
-            (None, Some(name)) => self.hasher.hash_one(name),
-            (_, None) => 0,
-        };
-        let count = self.list.len();
-        let index = self.index();
+        let (list, hasher) = (&self.list, &self.hasher);
+        if kind.is_none() && name.is_none() {
+            return (0..list.len()).collect();
+        }
+        let index = self.chosen.get_or_insert_with(|| {
+            let mut index = Chosen::default();
+            for (at, resource) in list.iter().enumerate() {
+                index.add(hasher, place(at), resource);
+            }
+            index
+        });
         let places = match (kind, name) {
-            (Some(_), Some(_)) => index.kind_name.get(&hash),
-            (None, Some(_)) => index.name.get(&hash),
-            (Some(kind), None) => index.kind.get(kind),
-            (None, None) => return (0..count).collect(),
+            (Some(kind), Some(name)) => index.kind_and_name.get(hasher.hash_one((kind, name))),
+            (None, Some(name)) => index.name.get(hasher.hash_one(name)),
+            (Some(kind), None) => index.kind.get(kind).map_or(&[][..], Vec::as_slice),
+            (None, None) => &[],
         };
-        places.into_iter().flatten().map(|place| *place as usize).collect()
-    }
-
-    fn filtered(&self, places: &[u32], keep: impl Fn(&Resource) -> bool) -> Vec<usize> {
-        (places.iter().map(|place| *place as usize))
-            .filter(|place| self.list.get(*place).is_some_and(&keep))
-            .collect()
+        places.iter().map(|place| *place as usize).collect()
     }
 
     /// The first identity that more than one object has.
-    pub(crate) fn first_conflict(&mut self) -> Option<&ResourceId> {
-        let mut seen: HashMap<u64, Vec<u32>> = HashMap::with_capacity(self.list.len());
+    pub(crate) fn first_conflict(&self) -> Option<&ResourceId> {
+        let mut seen = Places::default();
         for (at, resource) in self.list.iter().enumerate() {
-            let places = seen.entry(resource.id().key(&self.hasher)).or_default();
+            let key = resource.id().key(&self.hasher);
             let same = |place: &u32| {
                 self.list.get(*place as usize).is_some_and(|other| other.id().same(resource.id()))
             };
-            if places.iter().any(same) {
+            if seen.get(key).iter().any(same) {
                 return Some(resource.id());
             }
-            places.push(place(at));
+            seen.add(key, place(at));
         }
         None
     }
+}
+
+fn filtered(list: &[Resource], places: &[u32], keep: impl Fn(&Resource) -> bool) -> Vec<usize> {
+    (places.iter().map(|place| *place as usize)).filter(|place| list.get(*place).is_some_and(&keep)).collect()
 }
 
 #[cfg(test)]
