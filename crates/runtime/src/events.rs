@@ -12,6 +12,7 @@ use kube::{Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::metrics::Metrics;
 
@@ -72,6 +73,7 @@ pub struct Recorder {
     records: mpsc::Sender<Event>,
     posters: Vec<mpsc::Sender<Event>>,
     metrics: Metrics,
+    senders: TaskTracker,
 }
 
 impl Recorder {
@@ -87,18 +89,25 @@ impl Recorder {
     ) -> Self {
         let (records, receiver) = mpsc::channel(RECORD_QUEUE);
         let host = host_name();
-        tokio::spawn(record::run(client, controller, host.clone(), receiver, stop.clone()));
+        let senders = TaskTracker::new();
+        senders.spawn(record::run(client, controller, host.clone(), receiver, stop.clone()));
         let posters = match post::Poster::new(address, controller, &host) {
             Some(poster) => (0..POSTERS)
                 .map(|_| {
                     let (sender, receiver) = mpsc::channel(POST_QUEUE);
-                    tokio::spawn(poster.clone().run(receiver, stop.clone()));
+                    senders.spawn(poster.clone().run(receiver, stop.clone()));
                     sender
                 })
                 .collect(),
             None => Vec::new(),
         };
-        Self { records, posters, metrics: metrics.clone() }
+        senders.close();
+        Self { records, posters, metrics: metrics.clone(), senders }
+    }
+
+    /// Waits until what was waiting when `stop` was cancelled is sent or given up.
+    pub async fn drained(&self) {
+        self.senders.wait().await;
     }
 
     /// Records an event about an object. The object's annotations with the event prefix join the metadata, and win.

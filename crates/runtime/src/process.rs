@@ -173,6 +173,7 @@ where
     }
     let clients = Clients::connect(binary.name, &options, &metrics).await?;
     let events = Recorder::start(clients.own().clone(), binary.name, &options.events_addr, &metrics, &end);
+    let recorder = events.clone();
     let process = Process {
         binary,
         clients: clients.clone(),
@@ -235,7 +236,8 @@ where
     stop.cancel();
     end.cancel();
     // Gives the lease back, and the event tasks a moment for what waits.
-    let _ = tokio::time::timeout(Duration::from_secs(5), holding).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(holding, recorder.drained()) })
+        .await;
     tracing::info!("stopped");
     outcome
 }

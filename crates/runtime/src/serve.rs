@@ -1,7 +1,5 @@
 //! The process's own HTTP servers: metrics and probes.
 
-use std::future::Future;
-
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get;
@@ -38,16 +36,10 @@ pub fn is_off(address: &str) -> bool {
 }
 
 /// Serves until `stop`.
-pub fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: CancellationToken,
-) -> impl Future<Output = ()> + Send {
-    async move {
-        let stopped = async move { stop.cancelled().await };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-            tracing::error!(error = %error, "HTTP server failed");
-        }
+pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let stopped = async move { stop.cancelled().await };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        tracing::error!(error = %error, "HTTP server failed");
     }
 }
 

@@ -201,7 +201,9 @@ pub async fn run<K: Watched>(
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let mut config = watcher::Config::default().any_semantic();
+    // The list is a consistent one, which API servers since 1.31 answer from their cache: an older version of our own
+    // status could make us forget what we own.
+    let mut config = watcher::Config::default();
     if !scope.labels.is_empty() {
         config = config.labels(&scope.labels);
     }
@@ -279,7 +281,7 @@ fn feed<K: Watched>(
 #[derive(Debug, Clone)]
 enum Guarded<K> {
     Valid(Box<K>),
-    Invalid { metadata: kube::core::ObjectMeta, error: String },
+    Invalid { metadata: Box<kube::core::ObjectMeta>, error: String },
 }
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
@@ -295,7 +297,7 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
             Ok(object) => Ok(Self::Valid(Box::new(object))),
             Err(error) => {
                 let named: Named = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
-                Ok(Self::Invalid { metadata: named.metadata, error: error.to_string() })
+                Ok(Self::Invalid { metadata: Box::new(named.metadata), error: error.to_string() })
             }
         }
     }
