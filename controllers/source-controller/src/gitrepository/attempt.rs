@@ -11,6 +11,7 @@ use kube::ResourceExt as _;
 use runtime::Key;
 use runtime::client::Secret;
 use runtime::events::Severity;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::archive::{self, Overlay};
@@ -46,6 +47,8 @@ pub(crate) struct Attempt<'a> {
     pub status: GitRepositoryStatus,
     /// The events to send, in order.
     pub notices: Vec<Notice>,
+    /// The status as it should be shown, should the attempt take long from here on.
+    pub shown: watch::Sender<GitRepositoryStatus>,
 }
 
 impl<'a> Attempt<'a> {
@@ -65,7 +68,8 @@ impl<'a> Attempt<'a> {
             );
             status.conditions.mark_progress(Drift::None, &message, stamp);
         }
-        Self { services, object, location, stamp, status, notices: Vec::new() }
+        let shown = watch::Sender::new(status.clone());
+        Self { services, object, location, stamp, status, notices: Vec::new(), shown }
     }
 
     fn conditions(&mut self) -> &mut Conditions {
@@ -141,6 +145,7 @@ impl<'a> Attempt<'a> {
         if change::includes_changed(&self.status, &includes) && !self.status.included_artifacts.is_empty() {
             let message = "building artifact: included artifacts differ from last observed includes";
             self.conditions().mark_progress(Drift::Found, message, stamp);
+            self.show();
         }
         self.conditions().delete(Type::ArtifactOutdated);
 
@@ -259,6 +264,12 @@ impl<'a> Attempt<'a> {
             self.conditions().mark_true(Type::ArtifactOutdated, Reason::NewRevision, message.clone(), stamp);
         }
         self.conditions().mark_progress(Drift::Found, &format!("building artifact: {message}"), stamp);
+        self.show();
+    }
+
+    /// The status as it is now is worth showing.
+    pub(crate) fn show(&self) {
+        self.shown.send_replace(self.status.clone());
     }
 
     async fn archive(

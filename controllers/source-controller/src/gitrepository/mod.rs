@@ -25,12 +25,13 @@ use runtime::status::Writer;
 use runtime::suspend::{self, Gate};
 use runtime::watch::Store;
 use runtime::{Outcome, Reconciler, Run};
+use tokio::sync::watch;
 
 use crate::storage::Storage;
 use attempt::{Attempt, Success};
 use failure::{Class, Failure};
 
-/// Work that takes longer than this shows on the object before it is done.
+/// Work that takes longer than this, and has something to show, shows on the object before it is done.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// The condition types that this controller decides about.
@@ -170,17 +171,20 @@ impl GitRepositories {
                         None => return Ok(Outcome::Done),
                     }
                 }
-                let begun = attempt.status.clone();
+                let mut shown = attempt.shown.subscribe();
+                if gone || !is_settled(&observed) {
+                    attempt.show();
+                }
+                let slow = tokio::time::Instant::now() + SLOW;
                 let running = attempt.run();
                 tokio::pin!(running);
-                match tokio::time::timeout(SLOW, &mut running).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => {
-                        match self.progress(&object, &begun).await? {
+                loop {
+                    tokio::select! {
+                        outcome = &mut running => break outcome,
+                        status = next_shown(&mut shown, slow) => match self.progress(&object, &status).await? {
                             Some(newer) => object = newer,
                             None => return Ok(Outcome::Done),
-                        }
-                        running.await
+                        },
                     }
                 }
             }
@@ -282,6 +286,27 @@ fn recovered(before: Option<&GitRepositoryStatus>, after: &GitRepositoryStatus) 
     let failed =
         |status: &GitRepositoryStatus| FAILURES.iter().any(|type_| status.conditions.is_true(*type_));
     before.is_some_and(failed) && !failed(after)
+}
+
+/// The next status worth showing before the attempt ends, once the attempt takes long.
+async fn next_shown(
+    shown: &mut watch::Receiver<GitRepositoryStatus>,
+    slow: tokio::time::Instant,
+) -> GitRepositoryStatus {
+    tokio::time::sleep_until(slow).await;
+    if shown.changed().await.is_err() {
+        // The attempt is over: its end is what is shown next.
+        std::future::pending::<()>().await;
+    }
+    shown.borrow_and_update().clone()
+}
+
+/// Whether an attempt of this object may look around in silence, at its interval or because it was asked to: should it find
+/// something, that is shown.
+fn is_settled(object: &GitRepository) -> bool {
+    let generation = object.meta().generation.unwrap_or_default();
+    let has_artifact = object.status.as_ref().is_some_and(|status| status.artifact.is_some());
+    has_artifact && object.observed_generation() == generation
 }
 
 /// Ends an attempt, however it went: settles the conditions and records that the request of the annotation was handled.
