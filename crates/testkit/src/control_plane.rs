@@ -1,15 +1,15 @@
 //! A control plane and how tests talk to it.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, TypeMeta};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use plane::programs::{Peers, Servers};
-use plane::{Kubectl, Options, Plane, Record, places};
+use plane::{Kubectl, Options, Plane, Record, Watchdog, places};
 
 /// A running cluster that tests may fill.
 pub struct ControlPlane {
@@ -18,6 +18,8 @@ pub struct ControlPlane {
     kubectl: Kubectl,
     /// Where the plane keeps its logs, when it is one of ours.
     record: Option<Record>,
+    /// Holds and ends the controllers that are started on it.
+    keeper: Arc<Watchdog>,
     /// Stops it when dropped, and when this process ends.
     _plane: Option<Plane>,
 }
@@ -44,6 +46,7 @@ impl ControlPlane {
             config,
             kubectl: plane.kubectl(),
             record: Some(record),
+            keeper: Arc::new(Watchdog::with_new_folder()?),
             _plane: Some(plane),
         })
     }
@@ -80,6 +83,7 @@ impl ControlPlane {
             config: read_config(&record.kubeconfig).await?,
             kubectl: Kubectl::new(&record.kubectl, &record.kubeconfig),
             record: Some(record),
+            keeper: Arc::new(Watchdog::with_new_folder()?),
             _plane: None,
         })
     }
@@ -95,6 +99,7 @@ impl ControlPlane {
             config: read_config(kubeconfig).await?,
             kubectl: Kubectl::new(&servers.kubectl, kubeconfig),
             record: None,
+            keeper: Arc::new(Watchdog::with_new_folder()?),
             _plane: None,
         })
     }
@@ -130,6 +135,11 @@ impl ControlPlane {
     /// When a build fails.
     pub async fn peers(&self) -> Result<Peers> {
         tokio::task::spawn_blocking(Peers::ensure).await?
+    }
+
+    /// Ends the controllers, and removes their folders, when this process ends or the plane is dropped.
+    pub(crate) fn keeper(&self) -> &Arc<Watchdog> {
+        &self.keeper
     }
 
     /// What is known of the plane's processes; `None` for an existing cluster.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use plane::{Process, Record, Signal, free_port, signal};
+use plane::{Process, Signal, Watchdog, free_port, signal};
 use tempfile::TempDir;
 
 use crate::ControlPlane;
@@ -27,8 +27,7 @@ pub struct Controller {
     home: Arc<TempDir>,
     /// The port that source-controller serves artifacts at.
     storage_port: Option<u16>,
-    /// The plane that stops it when this process ends, if that plane does so.
-    record: Option<Record>,
+    keeper: Arc<Watchdog>,
 }
 
 /// How long a controller may take to answer its probe or to stop.
@@ -77,8 +76,7 @@ impl Controller {
 
     fn new(plane: &ControlPlane, name: &str, program: &Path) -> Result<Self> {
         let (metrics_port, health_port) = (free_port()?, free_port()?);
-        let record = plane.record().cloned();
-        let parent = record.as_ref().map_or_else(std::env::temp_dir, |record| record.dir.clone());
+        let keeper = Arc::clone(plane.keeper());
         let controller = Self {
             name: name.to_owned(),
             program: program.to_owned(),
@@ -86,9 +84,9 @@ impl Controller {
             arguments: Vec::new(),
             metrics_port,
             health_port,
-            home: Arc::new(TempDir::with_prefix_in(format!("{name}-"), parent)?),
+            home: Arc::new(TempDir::with_prefix_in(format!("{name}-"), keeper.dir())?),
             storage_port: None,
-            record,
+            keeper,
         };
         Ok(controller
             .flag(format!("--metrics-addr=127.0.0.1:{metrics_port}"))
@@ -128,9 +126,7 @@ impl Controller {
             .spawn()
             .with_context(|| format!("starting {}", self.program.display()))?;
         let process = Process::of(&self.name, child.id());
-        if let Some(record) = &self.record {
-            record.adopt(&process)?;
-        }
+        self.keeper.adopt(&process)?;
         Ok(Running { controller: self, child: Mutex::new(child), process })
     }
 

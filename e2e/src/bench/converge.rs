@@ -27,7 +27,7 @@ pub(crate) async fn run(options: &Converge) -> Result<()> {
     let mut runs = Vec::new();
     if let Some(dir) = &options.flux_bin {
         let programs = Programs::of(dir)?;
-        runs.push(measure("Flux", &programs, options).await?);
+        runs.push(shown(measure("Flux", &programs, options).await?));
     }
     if !options.only_flux {
         let programs = match &options.our_bin {
@@ -37,15 +37,18 @@ pub(crate) async fn run(options: &Converge) -> Result<()> {
                 kustomize: built("kustomize-controller", Profile::Release)?,
             },
         };
-        runs.push(measure("Millrace", &programs, options).await?);
-    }
-    for run in &runs {
-        print!("{}", report::table(run));
+        runs.push(shown(measure("Millrace", &programs, options).await?));
     }
     if let [peer, ours] = runs.as_slice() {
         print!("{}", report::ratios(peer, ours));
     }
     Ok(())
+}
+
+/// A run's table is printed as soon as it is known.
+fn shown(run: Run) -> Run {
+    print!("{}", report::table(&run));
+    run
 }
 
 struct Programs {

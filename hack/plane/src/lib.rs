@@ -23,3 +23,4 @@ pub use plane::{Audit, Lifetime, Options, Plane};
 pub use ports::free_port;
 pub use process::{Process, Signal, signal};
 pub use record::Record;
+pub use watchdog::Watchdog;

@@ -192,7 +192,9 @@ impl Plane {
             .spawn()
             .with_context(|| format!("starting {name}"))?;
         let process = Process::of(name, child.id());
-        self.record.adopt(&process)?;
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.adopt(&process)?;
+        }
         self.record.processes.push(process);
         self.children.push((name, child));
         self.record.write()
@@ -226,9 +228,7 @@ impl Plane {
             let _ = child.wait();
         }
         self.children.clear();
-        if let Some(watchdog) = &mut self.watchdog {
-            watchdog.release();
-        }
+        self.watchdog = None;
         let _ = fs::remove_dir_all(&self.record.dir);
     }
 }

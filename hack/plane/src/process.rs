@@ -64,6 +64,11 @@ fn started(pid: u32) -> Option<u64> {
     stat_fields(pid)?.get(19)?.parse().ok()
 }
 
+/// When this process started, in the same unit: with its id, it names it for good.
+pub(crate) fn now() -> u64 {
+    started(std::process::id()).unwrap_or_default()
+}
+
 /// Sends `signal` to one process.
 ///
 /// # Errors

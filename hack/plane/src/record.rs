@@ -85,14 +85,6 @@ impl Record {
             .with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Lets a process end with the plane, when the plane ends with the process that started it.
-    ///
-    /// # Errors
-    /// When the plane's folder cannot be written.
-    pub fn adopt(&self, process: &Process) -> Result<()> {
-        if self.leased { crate::watchdog::list(&self.dir, process) } else { Ok(()) }
-    }
-
     /// Whether every process of it runs.
     pub fn healthy(&self) -> bool {
         !self.processes.is_empty() && self.processes.iter().all(Process::alive)
