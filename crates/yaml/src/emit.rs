@@ -189,8 +189,7 @@ impl Writer<'_> {
                 self.out.push_str(&crate::number::yaml_float(value));
             }
             Resolved::Str(text) => {
-                let quoted = matches!(scalar.style(), Style::SingleQuoted | Style::DoubleQuoted);
-                if !quoted && scalar.tag() == Tag::Str && text::loses_its_tab(&text) {
+                if scalar.tag() == Tag::Str && text::loses_its_tab(&text, scalar.style()) {
                     return Err(ScalarError::LeadingTab { line: scalar.line() });
                 }
                 let text = match scalar.style() {

@@ -53,7 +53,7 @@ pub enum ScalarError {
     },
     /// A string of several lines that begins with a tab, and is not quoted in the source: Go's YAML writes it in a form
     /// that it cannot read.
-    #[error("{line}found a tab character where an indentation space is expected: text of several lines cannot begin with a tab", line = at(*.line))]
+    #[error("{line}found a tab character where an indentation space is expected: a block of text cannot begin with a tab; quote it", line = at(*.line))]
     LeadingTab {
         /// Line in the source, counted from 1; 0 where the scalar has no source.
         line: u32,

@@ -58,24 +58,28 @@ impl Map {
     }
 
     /// Number of entries.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// True without entries.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// Line of the first key in the source, counted from 1; 0 when it was not read from a source.
+    #[inline]
     #[must_use]
     pub fn line(&self) -> u32 {
         self.entries.first().map_or(0, |entry| entry.key.line())
     }
 
     /// Place of a key.
+    #[inline]
     #[must_use]
     pub fn position(&self, key: &str) -> Option<usize> {
         match &self.extra {
@@ -91,18 +95,21 @@ impl Map {
     }
 
     /// The value of a key.
+    #[inline]
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.entry(key).map(|entry| &entry.value)
     }
 
     /// The key as it was written, and the value.
+    #[inline]
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.get(self.position(key)?)
     }
 
     /// The value of a key, to change.
+    #[inline]
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         let position = self.position(key)?;
         self.entries.get_mut(position).map(|entry| &mut entry.value)
@@ -174,6 +181,11 @@ impl Map {
         self.reindex();
     }
 
+    /// Gives back memory; most mappings have one or two keys.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+    }
+
     fn index(&mut self) -> Option<&mut HashMap<Text, usize>> {
         self.extra.as_mut().map(|extra| &mut extra.index).filter(|index| !index.is_empty())
     }
@@ -211,6 +223,7 @@ impl Map {
     }
 
     /// Entries in order.
+    #[inline]
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries

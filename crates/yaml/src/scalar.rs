@@ -137,6 +137,7 @@ impl Scalar {
     }
 
     /// The text without quotes or escapes, whatever the tag.
+    #[inline]
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -149,18 +150,21 @@ impl Scalar {
     }
 
     /// The type.
+    #[inline]
     #[must_use]
     pub fn tag(&self) -> Tag {
         self.tag
     }
 
     /// How it was written.
+    #[inline]
     #[must_use]
     pub fn style(&self) -> Style {
         self.style
     }
 
     /// Line in the source, counted from 1; 0 when it was not read from a source.
+    #[inline]
     #[must_use]
     pub fn line(&self) -> u32 {
         self.line
@@ -194,12 +198,14 @@ impl Scalar {
     }
 
     /// True for `!!null`.
+    #[inline]
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.tag == Tag::Null
     }
 
     /// The string, if this is one.
+    #[inline]
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         matches!(self.tag, Tag::Str | Tag::Custom).then_some(&*self.text)

@@ -56,6 +56,7 @@ impl Value {
     }
 
     /// The shape.
+    #[inline]
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
@@ -66,6 +67,7 @@ impl Value {
     }
 
     /// True for `!!null`.
+    #[inline]
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Scalar(scalar) if scalar.is_null())
@@ -82,6 +84,7 @@ impl Value {
     }
 
     /// The scalar.
+    #[inline]
     #[must_use]
     pub fn as_scalar(&self) -> Option<&Scalar> {
         match self {
@@ -99,12 +102,14 @@ impl Value {
     }
 
     /// The text of a scalar of any tag (`node.Value` in Go).
+    #[inline]
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.as_scalar().map(Scalar::text)
     }
 
     /// The string, if this is a scalar tagged `!!str`.
+    #[inline]
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         self.as_scalar().and_then(Scalar::as_str)
@@ -129,6 +134,7 @@ impl Value {
     }
 
     /// The sequence.
+    #[inline]
     #[must_use]
     pub fn as_seq(&self) -> Option<&[Value]> {
         match self {
@@ -146,6 +152,7 @@ impl Value {
     }
 
     /// The mapping.
+    #[inline]
     #[must_use]
     pub fn as_map(&self) -> Option<&Map> {
         match self {
@@ -155,6 +162,7 @@ impl Value {
     }
 
     /// The mapping, to change.
+    #[inline]
     pub fn as_map_mut(&mut self) -> Option<&mut Map> {
         match self {
             Value::Map(map) => Some(map),
@@ -163,12 +171,14 @@ impl Value {
     }
 
     /// The value of a key, if this is a mapping that has it.
+    #[inline]
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_map()?.get(key)
     }
 
     /// The value of a key, to change.
+    #[inline]
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         self.as_map_mut()?.get_mut(key)
     }
@@ -201,6 +211,7 @@ impl Value {
     }
 
     /// Line in the source, counted from 1; 0 when unknown. A sequence answers with its first item's.
+    #[inline]
     #[must_use]
     pub fn line(&self) -> u32 {
         match self {

@@ -78,7 +78,7 @@ fn dump_scalar(scalar: &Scalar) -> Json {
 fn comparable(mut value: Json) -> Json {
     match &mut value {
         Json::Array(items) => {
-            if items.first().is_some_and(|tag| tag == "!!null") && items[1] == "" {
+            if matches!(items.as_slice(), [tag, text, ..] if tag == "!!null" && text == "") {
                 items.truncate(2);
             } else if let [Json::String(tag), Json::String(_), Json::Number(_), ..] = items.as_mut_slice()
                 && !tag.starts_with("!!")

@@ -1,4 +1,4 @@
-//! Times builds of this engine and of the real one, side by side:
+//! Times builds of this engine (processor time of one thread) and of the real one (as it tells), side by side:
 //! `cargo run --release -p kustomize --example bench [-- --sizes 1000,2000,4000]`.
 //!
 //! The input has a Deployment for each resource, and an overlay with a namespace, labels, images and one patch on all.
@@ -10,7 +10,7 @@ mod grammar;
 mod oracle;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use grammar::Case;
 use kustomize::{MemoryFileSystem, Options, build};
@@ -88,12 +88,15 @@ fn alone(size: u32) -> ExitCode {
         return ExitCode::from(2);
     }
     drop(built);
+    // The system counts processor time in steps of some milliseconds.
+    let repeats = (1000 / size.max(1)).max(1);
     let mut best = Duration::MAX;
     for _ in 0..RUNS {
-        let start = Instant::now();
-        let built = build(&files, &case.path, &Options::default());
-        best = best.min(start.elapsed());
-        drop(built);
+        let start = processor_time();
+        for _ in 0..repeats {
+            drop(build(&files, &case.path, &Options::default()));
+        }
+        best = best.min((processor_time() - start) / repeats);
     }
     println!("{} {}", best.as_secs_f64() * 1e3, peak.saturating_sub(before));
     ExitCode::SUCCESS
@@ -106,6 +109,13 @@ fn ours(case: &Case) -> Result<String, String> {
     }
     let built = build(&files, &case.path, &Options::default()).map_err(|errors| errors.to_string())?;
     Ok(built.to_yaml().to_owned())
+}
+
+/// What this process has used of a core, which tells more than a clock on a busy machine.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
 /// The most memory this process has had, in bytes, where the system tells.

@@ -203,21 +203,26 @@ pub(super) fn through_json(text: &str, line: u32) -> Result<Cow<'_, str>, Scalar
     Ok(Cow::Owned(folded))
 }
 
-/// True for a string that go-yaml v3 writes as a block scalar if it is free to choose.
-fn is_block_in_v3(text: &str) -> bool {
+/// True for a string that go-yaml v3 can write as a block scalar.
+fn fits_block_in_v3(text: &str) -> bool {
     // Tabs forbid that in v2 only.
-    text.contains('\n') && Looks::of(&text.replace('\t', ".")).block_allowed()
+    Looks::of(&text.replace('\t', ".")).block_allowed()
 }
 
 /// True for a string that go-yaml v3 writes as a block scalar whose first line begins with a tab, and cannot read.
-pub(super) fn loses_its_tab(text: &str) -> bool {
-    text.starts_with('\t') && is_block_in_v3(text)
+pub(super) fn loses_its_tab(text: &str, style: crate::Style) -> bool {
+    let block = match style {
+        crate::Style::Literal | crate::Style::Folded => true,
+        crate::Style::Plain => text.contains('\n'),
+        crate::Style::SingleQuoted | crate::Style::DoubleQuoted => false,
+    };
+    text.starts_with('\t') && block && fits_block_in_v3(text)
 }
 
 /// What becomes of a `>` scalar when go-yaml v3 writes it and reads it again: it doubles line breaks in places where
 /// reading does not undo that.
 pub(super) fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !is_block_in_v3(&text) {
+    if !text.contains('\n') || !fits_block_in_v3(&text) {
         return text;
     }
     let doubles = text.chars().find(|c| !is_break(*c)).is_some_and(|c| !matches!(c, ' ' | '\t'));

@@ -278,7 +278,7 @@ impl<'a> Builder<'a> {
         let mut items = Vec::new();
         loop {
             if self.take(&TokenKind::BlockEnd)? {
-                return Ok(Value::Seq(items));
+                return Ok(sequence(items));
             }
             let mark = self.mark()?;
             if !self.take(&TokenKind::BlockEntry)? {
@@ -296,7 +296,7 @@ impl<'a> Builder<'a> {
         loop {
             let mark = self.mark()?;
             if !self.take(&TokenKind::BlockEntry)? {
-                return Ok(Value::Seq(items));
+                return Ok(sequence(items));
             }
             items.push(match self.scanner.peek()?.kind {
                 TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
@@ -341,14 +341,14 @@ impl<'a> Builder<'a> {
         let mut items = Vec::new();
         loop {
             if self.take(&TokenKind::FlowSequenceEnd)? {
-                return Ok(Value::Seq(items));
+                return Ok(sequence(items));
             }
             if !items.is_empty() {
                 if !self.take(&TokenKind::FlowEntry)? {
                     return self.fail("did not find expected ',' or ']'");
                 }
                 if self.take(&TokenKind::FlowSequenceEnd)? {
-                    return Ok(Value::Seq(items));
+                    return Ok(sequence(items));
                 }
             }
             let mark = self.mark()?;
@@ -461,6 +461,7 @@ impl<'a> Builder<'a> {
     /// Adds what `<<` names: earlier mappings of a list win over later ones, own keys over all.
     fn finish(&self, mapping: Mapping) -> Result<Value, ReadError> {
         let Mapping { mut map, merge } = mapping;
+        map.shrink();
         let Some((value, mark)) = merge else { return Ok(Value::Map(map)) };
         let sources = match value {
             Value::Map(source) => vec![source],
@@ -492,6 +493,11 @@ const MERGE_WANTS_MAP: &str = "map merge requires map or sequence of maps as the
 struct Mapping {
     map: Map,
     merge: Option<(Value, Mark)>,
+}
+
+fn sequence(mut items: Vec<Value>) -> Value {
+    items.shrink_to_fit();
+    Value::Seq(items)
 }
 
 fn place(scalar: Scalar, mark: Mark) -> Scalar {

@@ -39,6 +39,8 @@ pub(super) struct Scanner<'a> {
     /// How many tokens were taken.
     taken: usize,
     ended: bool,
+    /// The first token is certain: no key can still be put before it.
+    ready: bool,
     depth_limit: usize,
     /// How many tokens are fetched before the first is handed out. It decides whether an error behind the end of a
     /// document is met.
@@ -62,6 +64,7 @@ impl<'a> Scanner<'a> {
             tokens: VecDeque::new(),
             taken: 0,
             ended: false,
+            ready: false,
             depth_limit: limits.depth,
             lookahead: if profile == Profile::V3 { 3 } else { 1 },
         }
@@ -69,6 +72,30 @@ impl<'a> Scanner<'a> {
 
     /// The next token, which stays where it is.
     pub(super) fn peek(&mut self) -> Result<&Token<'a>, ReadError> {
+        if !self.ready {
+            self.make_ready()?;
+        }
+        match self.tokens.front() {
+            Some(token) => Ok(token),
+            None => Err(ReadError::at(self.line + 1, 0, "unexpected end of the text")),
+        }
+    }
+
+    /// Takes the next token.
+    pub(super) fn next(&mut self) -> Result<Token<'a>, ReadError> {
+        if !self.ready {
+            self.make_ready()?;
+        }
+        self.ready = false;
+        self.taken += 1;
+        match self.tokens.pop_front() {
+            Some(token) => Ok(token),
+            None => Err(ReadError::at(self.line + 1, 0, "unexpected end of the text")),
+        }
+    }
+
+    /// Fetches tokens until the first one is certain.
+    fn make_ready(&mut self) -> Result<(), ReadError> {
         while !self.ended && (self.tokens.len() < self.lookahead || self.head_may_be_key()?) {
             self.fetch()?;
         }
@@ -76,33 +103,29 @@ impl<'a> Scanner<'a> {
         if self.tokens.is_empty() {
             self.push(TokenKind::StreamEnd, self.mark());
         }
-        self.tokens.front().ok_or_else(|| self.error(self.mark(), "unexpected end of the text"))
-    }
-
-    /// Takes the next token.
-    pub(super) fn next(&mut self) -> Result<Token<'a>, ReadError> {
-        self.peek()?;
-        self.taken += 1;
-        self.tokens.pop_front().ok_or_else(|| self.error(self.mark(), "unexpected end of the text"))
+        self.ready = true;
+        Ok(())
     }
 
     fn head_may_be_key(&mut self) -> Result<bool, ReadError> {
-        for level in 0..self.simple_keys.len() {
-            if self.simple_keys.get(level).is_some_and(|key| key.is_some_and(|key| key.token == self.taken)) {
-                return self.key_still_possible(level);
-            }
+        let head = self.taken;
+        match self.simple_keys.iter().position(|key| key.is_some_and(|key| key.token == head)) {
+            Some(level) => self.key_still_possible(level),
+            None => Ok(false),
         }
-        Ok(false)
     }
 
+    #[inline]
     pub(super) fn byte(&self, ahead: usize) -> u8 {
         self.bytes.get(self.position + ahead).copied().unwrap_or(0)
     }
 
+    #[inline]
     pub(super) fn column(&self) -> usize {
         self.position - self.line_start
     }
 
+    #[inline]
     pub(super) fn mark(&self) -> Mark {
         Mark { line: self.line, column: u32::try_from(self.column()).unwrap_or(u32::MAX) }
     }
@@ -124,6 +147,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Length of the line break here, 0 if there is none.
+    #[inline]
     pub(super) fn break_length(&self) -> usize {
         match (self.byte(0), self.byte(1), self.byte(2)) {
             (b'\r', b'\n', _) | (0xc2, 0x85, _) => 2,
@@ -153,6 +177,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// True for a space, a tab, a line break or the end, `ahead` bytes from here.
+    #[inline]
     pub(super) fn blank_or_end(&self, ahead: usize) -> bool {
         matches!(self.byte(ahead), b' ' | b'\t' | 0)
             || Self::is_break(self.byte(ahead), self.byte(ahead + 1), self.byte(ahead + 2))
