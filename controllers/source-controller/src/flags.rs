@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use artifact::Algorithm;
 use clap::Parser;
-use runtime::gates::Gate;
+use runtime::gates::{Gate, Gates};
 use runtime::options::{Binary, IntervalOptions, Options, go_duration};
 use runtime::process::CommandLine;
 
@@ -122,6 +122,17 @@ impl CommandLine for Flags {
 
     fn intervals(&self) -> Option<&IntervalOptions> {
         Some(&self.intervals)
+    }
+
+    fn validate(&self, gates: &Gates) -> Result<(), runtime::Error> {
+        if !self.options.default_service_account.is_empty() && !gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY)
+        {
+            return Err(runtime::Error::Flag {
+                flag: "--default-service-account",
+                problem: format!("needs the feature gate {OBJECT_LEVEL_WORKLOAD_IDENTITY}"),
+            });
+        }
+        Ok(())
     }
 }
 

@@ -26,6 +26,14 @@ pub trait CommandLine: Parser + Send + 'static {
     /// The flags of interval and sharding, where the controller has them.
     fn intervals(&self) -> Option<&IntervalOptions>;
 
+    /// Checks what the types cannot, before anything starts.
+    ///
+    /// # Errors
+    /// Flags that contradict each other or the gates.
+    fn validate(&self, _gates: &Gates) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// How long runs in progress may take after the signal to stop.
     fn grace(&self) -> Duration {
         Duration::from_secs(30)
@@ -151,17 +159,7 @@ where
         intervals.validate()?;
     }
     let gates = Gates::new(binary.gates, &options.feature_gates)?;
-    if !options.default_service_account.is_empty()
-        && binary.gates.iter().any(|gate| gate.name == "ObjectLevelWorkloadIdentity")
-        && binary.name == "source-controller"
-        && !gates.enabled("ObjectLevelWorkloadIdentity")
-    {
-        return Err(Error::Flag {
-            flag: "--default-service-account",
-            problem: "needs the feature gate ObjectLevelWorkloadIdentity".to_owned(),
-        }
-        .into());
-    }
+    flags.validate(&gates)?;
     let metrics = Metrics::default();
     if !serve::is_off(&options.metrics_addr) {
         let listener = serve::listen(&options.metrics_addr).await?;

@@ -341,3 +341,104 @@ impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use api::source::GitRepository;
+
+    use super::*;
+
+    fn text(name: &str, version: &str, interval: &str) -> String {
+        format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"n","uid":"u-{name}","resourceVersion":"{version}","managedFields":[{{"manager":"m"}}]}},
+               "spec":{{"url":"https://example.test","interval":{interval}}}}}"#
+        )
+    }
+
+    fn object(name: &str, version: &str) -> Guarded<GitRepository> {
+        serde_json::from_str(&text(name, version, "\"1m\"")).unwrap()
+    }
+
+    fn valid(name: &str, version: &str) -> Arc<GitRepository> {
+        match object(name, version) {
+            Guarded::Valid(object) => Arc::from(object),
+            Guarded::Invalid { error, .. } => panic!("{error}"),
+        }
+    }
+
+    /// Feeds events and returns the changes as `name before>after`.
+    fn feed_all(store: &Store<GitRepository>, events: Vec<Event<Guarded<GitRepository>>>) -> Vec<String> {
+        let mut seen = None;
+        let mut changes = Vec::new();
+        for event in events {
+            feed(store, event, &mut seen, &mut |change| {
+                let version = |object: &Option<Arc<GitRepository>>| {
+                    object.as_ref().and_then(|object| object.resource_version()).unwrap_or_default()
+                };
+                changes.push(format!(
+                    "{} {}>{}",
+                    change.key.name(),
+                    version(&change.before),
+                    version(&change.after)
+                ));
+            });
+        }
+        changes
+    }
+
+    #[test]
+    fn versions_are_ordered_as_numbers() {
+        assert!(
+            is_newer(Some("10"), Some("9"))
+                && !is_newer(Some("9"), Some("10"))
+                && !is_newer(Some("9"), Some("9"))
+        );
+        assert!(is_newer(Some("x"), Some("9")) && !is_newer(Some("x"), Some("x")));
+    }
+
+    #[test]
+    fn a_list_ends_with_what_is_gone() {
+        let store = Store::default();
+        let list = |names: &[&str]| {
+            let mut events = vec![Event::Init];
+            events.extend(names.iter().map(|name| Event::InitApply(object(name, "1"))));
+            events.push(Event::InitDone);
+            events
+        };
+        assert!(!store.is_listed());
+        assert_eq!(feed_all(&store, list(&["a", "b"])), ["a >1", "b >1"]);
+        assert!(store.is_listed());
+        assert_eq!(store.get(&Key::new("n", "a")).unwrap().managed_fields(), []);
+        assert_eq!(feed_all(&store, list(&["b"])), ["a 1>"]);
+        assert_eq!(store.len(), 1);
+    }
+
+    #[test]
+    fn what_we_wrote_is_known_before_the_watch_tells_it() {
+        let store = Store::default();
+        assert!(
+            store.absorb(valid("a", "5"), Cause::Own).is_none(),
+            "an object that is not watched, or is gone"
+        );
+        feed_all(&store, vec![Event::Apply(object("a", "4"))]);
+        assert!(store.absorb(valid("a", "5"), Cause::Own).is_some());
+        assert_eq!(feed_all(&store, vec![Event::Apply(object("a", "5"))]), Vec::<String>::new(), "the echo");
+        assert_eq!(
+            feed_all(&store, vec![Event::Apply(object("a", "4"))]),
+            Vec::<String>::new(),
+            "a late one"
+        );
+        assert_eq!(feed_all(&store, vec![Event::Apply(object("a", "6"))]), ["a 5>6"]);
+    }
+
+    #[test]
+    fn an_unreadable_object_is_absent_and_harms_no_other() {
+        let store = Store::default();
+        let broken: Guarded<GitRepository> = serde_json::from_str(&text("a", "2", "7")).unwrap();
+        assert_eq!(Key::of(&broken).name(), "a");
+        let events =
+            vec![Event::Apply(object("a", "1")), Event::Apply(broken), Event::Apply(object("b", "3"))];
+        assert_eq!(feed_all(&store, events), ["a >1", "a 1>", "b >3"]);
+        assert_eq!(feed_all(&store, vec![Event::Apply(object("a", "4"))]), ["a >4"]);
+    }
+}
