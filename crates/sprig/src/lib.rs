@@ -7,10 +7,13 @@
 
 mod args;
 mod cases;
+mod certificates;
+mod ciphers;
 pub mod context;
 mod dates;
 mod decimal;
 mod defaults;
+mod der;
 mod dicts;
 mod encode;
 mod equal;
@@ -18,6 +21,7 @@ mod glob;
 mod helm;
 mod json;
 mod json_read;
+mod keys;
 mod lists;
 mod numbers;
 mod paths;
@@ -65,6 +69,8 @@ pub fn functions() -> Functions {
         regexes::FUNCTIONS,
         versions::FUNCTIONS,
         random::FUNCTIONS,
+        ciphers::FUNCTIONS,
+        certificates::FUNCTIONS,
         helm::FUNCTIONS,
     ] {
         functions.extend(table.iter().copied());
