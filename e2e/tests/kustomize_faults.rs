@@ -159,7 +159,8 @@ async fn kubeconfig_from_a_secret() -> Result<()> {
     let object = stage.reason("app", "ReconciliationFailed").await?;
     let expected = "unable to read KubeConfig secret 'NS/remote' error: secrets \"remote\" not found";
     assert_eq!(message(&object), expected.replace("NS", &stage.namespace));
-    let kubeconfig = std::fs::read_to_string(stage.plane.kubeconfig())?;
+    // Files that a kubeconfig names are not read: everything has to be inline.
+    let kubeconfig = stage.plane.kubectl().run(&["config", "view", "--raw", "--flatten"])?;
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "remote"}, "stringData": {"value.yaml": kubeconfig}});
     stage.api("v1", "Secret")?.create(&Default::default(), &serde_json::from_value(secret)?).await?;
     stage.applied("app", &revision).await?;

@@ -206,9 +206,10 @@ impl List {
             return;
         }
         if let Some(map) = self.items.get_mut(place).and_then(Value::as_map_mut)
-            && !map.contains_key(key) {
-                map.insert(key, Value::Scalar(Scalar::str(value)));
-            }
+            && !map.contains_key(key)
+        {
+            map.insert(key, Value::Scalar(Scalar::str(value)));
+        }
     }
 
     /// Adds an item, or lets it take the place of those with the same keys.

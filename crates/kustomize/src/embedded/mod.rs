@@ -1,5 +1,7 @@
 //! YAML or JSON inside a string, as in the data of a ConfigMap.
 
+mod layout;
+
 use serde_json::Value as Json;
 use yaml::{Profile, ReadLimits, Scalar, Style, Tag, Value};
 
@@ -25,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 }
 
 /// Writes a changed document in the manner of the text that it was read from: JSON anew, YAML by changing the text at
-/// the places of the edits, so that its comments and layout stay.
+/// the places of the edits, so that its comments stay.
 pub(crate) fn write(document: &Value, original: &str, edits: &[Edit]) -> Option<String> {
     match original.trim_start().as_bytes().first() {
         Some(b'{' | b'[') => {
@@ -60,7 +62,9 @@ fn edited(original: &str, edits: &[Edit]) -> Option<String> {
         done = end;
     }
     out.push_str(original.get(done..)?);
-    Some(out)
+    // The layout must not change what the document says.
+    let laid_out = layout::laid_out(&out).filter(|text| parse(text).is_some() && parse(text) == parse(&out));
+    Some(laid_out.unwrap_or(out))
 }
 
 /// Where a scalar begins in the text.
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn yaml_keeps_its_layout() {
+    fn yaml_keeps_its_comments_and_order() {
         let original = "# top\na:   [\"x\", 'y']  # why\nb: é z\n";
         let mut document = parse(original).unwrap();
         let mut edits = Vec::new();
@@ -169,7 +173,7 @@ mod tests {
             node.as_scalar_mut().unwrap().set_text(text);
             edits.push(Edit::of(&before, node, false));
         }
-        let expected = "# top\na:   [\"1\", 'it''s']  # why\nb: \"true\"";
+        let expected = "# top\na: [\"1\", 'it''s'] # why\nb: \"true\"";
         assert_eq!(write(&document, original, &edits).unwrap(), expected);
     }
 }
