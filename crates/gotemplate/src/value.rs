@@ -116,8 +116,8 @@ pub enum DictType {
 pub struct Dict {
     /// Type.
     pub ty: DictType,
-    /// Entries in the order of their keys' bytes.
-    pub map: RefCell<BTreeMap<Str, Value>>,
+    /// Entries in the order of their keys' bytes. Maps of different types can share them, as a conversion in Go does.
+    pub map: Rc<RefCell<BTreeMap<Str, Value>>>,
 }
 
 impl Dict {
@@ -207,7 +207,16 @@ impl Value {
     /// A map of a type.
     #[must_use]
     pub fn typed_dict(ty: DictType, map: BTreeMap<Str, Value>) -> Value {
-        Value::Dict(Rc::new(Dict { ty, map: RefCell::new(map) }))
+        Value::Dict(Rc::new(Dict { ty, map: Rc::new(RefCell::new(map)) }))
+    }
+
+    /// A map's entries under another type: a change of one is seen through the other. Anything else stays as it is.
+    #[must_use]
+    pub fn converted(&self, ty: DictType) -> Value {
+        match self {
+            Value::Dict(dict) => Value::Dict(Rc::new(Dict { ty, map: Rc::clone(&dict.map) })),
+            other => other.clone(),
+        }
     }
 
     /// The bytes of a string.

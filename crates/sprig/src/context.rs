@@ -72,7 +72,7 @@ static FILES: Named = Named { name: "engine.files", dynamic: false, methods: &[]
 #[must_use]
 pub fn files(files: impl IntoIterator<Item = (Str, Str)>) -> Value {
     let map = files.into_iter().map(|(path, bytes)| (path, Value::Bytes(bytes))).collect();
-    let dict = Dict { ty: DictType::Named(&FILES), map: std::cell::RefCell::new(map) };
+    let dict = Dict { ty: DictType::Named(&FILES), map: Rc::new(std::cell::RefCell::new(map)) };
     Value::Object(Rc::new(Files(Rc::new(dict))))
 }
 

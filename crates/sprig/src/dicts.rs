@@ -95,7 +95,7 @@ fn merge(a: &[Value], wins: Wins) -> Value {
 
 fn merge_into(target: &Value, source: &Value, wins: Wins) {
     let (Some(into), Some(from)) = (target.as_dict(), source.as_dict()) else { return };
-    if Rc::ptr_eq(into, from) {
+    if Rc::ptr_eq(&into.map, &from.map) {
         return;
     }
     for (key, value) in from.entries() {

@@ -44,7 +44,7 @@ use gotemplate::Functions;
 pub use helm::{ROOT, exec_error, parse_error, without_no_value};
 pub use state::{Lookup, State};
 pub use yaml_text::{
-    error_text as yaml_error_text, read as read_yaml, read_dict as read_yaml_dict, to_yaml,
+    error_text as yaml_error_text, key as yaml_key, read as read_yaml, read_dict as read_yaml_dict, to_yaml,
     value as from_yaml_tree,
 };
 

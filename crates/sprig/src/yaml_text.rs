@@ -168,7 +168,11 @@ fn converting(problem: &str) -> String {
     format!("error converting YAML to JSON: {problem}")
 }
 
-fn key(scalar: &Scalar) -> Result<Str, String> {
+/// The key of a mapping as Helm sees it after YAML became JSON.
+///
+/// # Errors
+/// For `null`.
+pub fn key(scalar: &Scalar) -> Result<Str, String> {
     Ok(match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
         Resolved::Str(text) => (&*text).into(),
         Resolved::Bool(value) => value.to_string().into(),
