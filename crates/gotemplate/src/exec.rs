@@ -7,7 +7,7 @@ mod field;
 mod walk;
 
 use std::any::Any;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::function::Functions;
@@ -73,10 +73,11 @@ pub(crate) type Run<T> = Result<T, Box<Error>>;
 /// A run of templates. Functions get it to render others and to reach the state of their library.
 pub struct Exec<'a> {
     functions: &'a Functions,
-    set: Rc<Set>,
+    set: Arc<Set>,
     missing: MissingKey,
     limits: Limits,
     steps: u64,
+    exhausted: bool,
     written: usize,
     depth: u32,
     out: Vec<u8>,
@@ -93,7 +94,7 @@ impl<'a> Exec<'a> {
     /// A run of the templates of `set`, which were parsed with `functions`. `state` is for the functions.
     pub fn new(
         functions: &'a Functions,
-        set: Rc<Set>,
+        set: Arc<Set>,
         missing: MissingKey,
         limits: Limits,
         state: &'a mut dyn Any,
@@ -104,6 +105,7 @@ impl<'a> Exec<'a> {
             missing,
             limits,
             steps: 0,
+            exhausted: false,
             written: 0,
             depth: 0,
             out: Vec::new(),
@@ -121,6 +123,12 @@ impl<'a> Exec<'a> {
         self.state.downcast_mut()
     }
 
+    /// True when the run failed because it reached one of its [`Limits`].
+    #[must_use]
+    pub fn exhausted(&self) -> bool {
+        self.exhausted
+    }
+
     /// The functions of this run.
     #[must_use]
     pub fn functions(&self) -> &'a Functions {
@@ -129,12 +137,12 @@ impl<'a> Exec<'a> {
 
     /// The templates of this run.
     #[must_use]
-    pub fn set(&self) -> &Rc<Set> {
+    pub fn set(&self) -> &Arc<Set> {
         &self.set
     }
 
     /// Runs what `run` does with another set of templates.
-    pub fn with_set<T>(&mut self, set: Rc<Set>, run: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn with_set<T>(&mut self, set: Arc<Set>, run: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::replace(&mut self.set, set);
         let result = run(self);
         self.set = outer;
@@ -200,6 +208,7 @@ impl<'a> Exec<'a> {
     fn step(&mut self, tree: &Tree) -> Run<()> {
         self.steps += 1;
         if self.steps > self.limits.steps {
+            self.exhausted = true;
             return self.fail(tree, format!("the template takes more than {} steps", self.limits.steps));
         }
         Ok(())
@@ -208,6 +217,7 @@ impl<'a> Exec<'a> {
     fn wrote(&mut self, tree: &Tree, before: usize) -> Run<()> {
         self.written += self.out.len() - before;
         if self.written > self.limits.output {
+            self.exhausted = true;
             return self.fail(tree, format!("the output is longer than {} bytes", self.limits.output));
         }
         Ok(())

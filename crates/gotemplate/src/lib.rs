@@ -1,14 +1,14 @@
 //! Go's `text/template`, natively: the language in full, its values, its printing and its errors, to the byte.
 //!
 //! ```
-//! use std::rc::Rc;
+//! use std::sync::Arc;
 //! use gotemplate::{Exec, Functions, Limits, MissingKey, Parsed, Set, Value};
 //!
 //! let functions = Functions::new();
 //! let mut set = Set::new();
 //! set.add(&Parsed::new("hello", "hello {{ .name | printf \"%q\" }}", &functions)?);
 //! let mut state = ();
-//! let mut exec = Exec::new(&functions, Rc::new(set), MissingKey::Zero, Limits::default(), &mut state);
+//! let mut exec = Exec::new(&functions, Arc::new(set), MissingKey::Zero, Limits::default(), &mut state);
 //! let data = Value::dict([("name".into(), "world".into())].into());
 //! assert_eq!(exec.render(b"hello", "", &data)?, b"hello \"world\"");
 //! # Ok::<(), Box<dyn std::error::Error>>(())

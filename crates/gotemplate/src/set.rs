@@ -1,7 +1,6 @@
 //! Templates that can call one another.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -38,7 +37,7 @@ impl Parsed {
 /// Templates by name. A set made on top of another sees its templates, and hides those of names of its own.
 #[derive(Debug, Default)]
 pub struct Set {
-    below: Option<Rc<Set>>,
+    below: Option<Arc<Set>>,
     templates: HashMap<Str, Template>,
 }
 
@@ -51,7 +50,7 @@ impl Set {
 
     /// A set on top of another.
     #[must_use]
-    pub fn on(below: Rc<Set>) -> Set {
+    pub fn on(below: Arc<Set>) -> Set {
         Set { below: Some(below), templates: HashMap::new() }
     }
 

@@ -1,41 +1,60 @@
 //! `include`, `tpl`, `required`, `fail` and `lookup`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::{Error, Exec, Fault, Function, Parsed, Set, Value, quote};
 
 use crate::args::{Args, Outcome};
-use crate::state::state;
+use crate::state::{Purpose, state};
 
 /// Name of the template that Helm's others belong to, and of every `tpl` text.
-pub const ROOT: &str = "gotpl";
+pub(crate) const ROOT: &str = "gotpl";
 /// How often a template may include itself, deep.
 const MAX_NESTED: u32 = 1000;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("include", &[Text, Any], include),
     Function::new("tpl", &[Text, Any], tpl),
-    Function::new("required", &[Text, Any], |_, a| match a.any(1) {
-        Value::Nil => Err(notice(a.bytes(0))),
-        Value::Str(text) if text.is_empty() => Err(notice(a.bytes(0))),
+    Function::new("required", &[Text, Any], |e, a| match a.any(1) {
+        Value::Nil => notice(e, a.bytes(0)),
+        Value::Str(text) if text.is_empty() => notice(e, a.bytes(0)),
         value => Ok(value.clone()),
     }),
-    Function::new("fail", &[Text], |_, a| Err(notice(a.bytes(0)))),
+    Function::new("fail", &[Text], |e, a| notice(e, a.bytes(0))),
     Function::new("lookup", &[Text, Text, Text, Text], |e, a| {
-        let Some(lookup) = state(e)?.lookup.as_mut() else { return Ok(Value::dict(Default::default())) };
+        let state = state(e)?;
         let text = |i: usize| String::from_utf8_lossy(a.bytes(i)).into_owned();
-        lookup(&text(0), &text(1), &text(2), &text(3)).map_err(Fault::Text)
+        match &mut state.lookup {
+            Some(lookup) if state.purpose != Purpose::Lint => {
+                lookup(&text(0), &text(1), &text(2), &text(3)).map_err(Fault::Text)
+            }
+            _ => Ok(Value::dict(Default::default())),
+        }
     }),
-    Function::new("getHostByName", &[Text], |_, _| Ok("".into())),
+    Function::new("getHostByName", &[Text], |e, a| match &mut state(e)?.resolve {
+        Some(resolve) => Ok(resolve(&a.str(0).text())?.into()),
+        None => Ok("".into()),
+    }),
 ];
 
 const NOTICE_START: &str = "HELM_ERR_START";
 const NOTICE_END: &str = "HELM_ERR_END";
 
 /// A message for the chart's user: it is all that they will see.
-fn notice(message: &[u8]) -> Fault {
-    Fault::Text(format!("{NOTICE_START}{}{NOTICE_END}", String::from_utf8_lossy(message)))
+fn notice(exec: &mut Exec<'_>, message: &[u8]) -> Outcome {
+    match state(exec)?.purpose {
+        Purpose::Lint => Ok("".into()),
+        Purpose::Render => {
+            Err(format!("{NOTICE_START}{}{NOTICE_END}", String::from_utf8_lossy(message)).into())
+        }
+    }
+}
+
+/// True when the run ended in `fail` or `required`.
+pub(crate) fn is_notice(error: &Error) -> bool {
+    error.text.contains(NOTICE_START) && error.text.contains(NOTICE_END)
 }
 
 fn include(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
@@ -74,16 +93,15 @@ fn tpl(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
         Fault::Error(Box::new(Error { text, cause: Some(Box::new(error)) }))
     };
     let parsed = (*parsed).as_ref().map_err(|error| wrapped("cannot parse template", error.clone()))?;
-    let mut set = Set::on(Rc::clone(exec.set()));
+    let mut set = Set::on(Arc::clone(exec.set()));
     set.add(parsed);
-    let output = exec.with_set(Rc::new(set), |exec| exec.render(ROOT.as_bytes(), ROOT, a.any(1)));
+    let output = exec.with_set(Arc::new(set), |exec| exec.render(ROOT.as_bytes(), ROOT, a.any(1)));
     let output = output.map_err(|error| wrapped("error during tpl function execution for", *error))?;
     Ok(without_no_value(output).into())
 }
 
 /// The text without `<no value>`, which Go prints for what is missing.
-#[must_use]
-pub fn without_no_value(text: Vec<u8>) -> Vec<u8> {
+pub(crate) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
     const NO_VALUE: &[u8] = b"<no value>";
     let Some(mut at) = crate::strings::find(&text, NO_VALUE) else { return text };
     let mut out = Vec::with_capacity(text.len());
@@ -102,8 +120,7 @@ pub fn without_no_value(text: Vec<u8>) -> Vec<u8> {
 }
 
 /// Helm's text of a template that does not parse.
-#[must_use]
-pub fn parse_error(file: &str, error: &Error) -> String {
+pub(crate) fn parse_error(file: &str, error: &Error) -> String {
     let tokens: Vec<&str> = error.text.split(": ").collect();
     match tokens.as_slice() {
         [_, location, .., last] => format!("parse error at ({location}): {last}"),
@@ -114,8 +131,7 @@ pub fn parse_error(file: &str, error: &Error) -> String {
 
 /// Helm's text of a run that failed: the message of `fail` and `required` alone; the chain of templates, a line for
 /// each part, where all of it is in known forms; otherwise Go's text.
-#[must_use]
-pub fn exec_error(file: &str, error: &Error) -> String {
+pub(crate) fn exec_error(file: &str, error: &Error) -> String {
     let mut tokens = error.text.splitn(3, ": ");
     let (Some(_), Some(location), Some(rest)) = (tokens.next(), tokens.next(), tokens.next()) else {
         return format!("execution error in ({file}): {}", error.text);

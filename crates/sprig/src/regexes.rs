@@ -10,8 +10,6 @@ use crate::args::{Args, Outcome};
 use crate::regex_syntax::translate;
 use crate::state::state;
 
-/// Largest compiled expression, in bytes.
-const SIZE: usize = 64 << 20;
 const I: gotemplate::Ty = Int(IntKind::Int);
 
 pub(crate) type Cache = HashMap<Str, Result<Regex, String>>;
@@ -49,24 +47,24 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-fn compile(pattern: &[u8]) -> Result<Regex, String> {
+fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
     let Ok(text) = std::str::from_utf8(pattern) else {
         return Err("error parsing regexp: invalid UTF-8".to_owned());
     };
     let translated = translate(text).map_err(|problem| format!("error parsing regexp: {problem}"))?;
     RegexBuilder::new(&translated)
-        .size_limit(SIZE)
+        .size_limit(size)
         .build()
         .map_err(|_| format!("error parsing regexp: expression too large or not supported: `{text}`"))
 }
 
 fn must(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
-    let cache = &mut state(exec)?.regexes;
-    if let Some(known) = cache.get(pattern) {
+    let state = state(exec)?;
+    if let Some(known) = state.regexes.get(pattern) {
         return known.clone().map_err(Fault::Text);
     }
-    let compiled = compile(pattern);
-    cache.insert(pattern.into(), compiled.clone());
+    let compiled = compile(pattern, state.regex_size);
+    state.regexes.insert(pattern.into(), compiled.clone());
     compiled.map_err(Fault::Text)
 }
 

@@ -1,12 +1,11 @@
 //! A chart of a case: enough of one to run templates. What only a chart engine knows (sub-charts, schemas) is skipped.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
-use gotemplate::{Exec, Limits, ListType, MissingKey, Parsed, Set, Str, Value};
+use gotemplate::{ListType, Str, Value};
 use serde_json::Value as Json;
 use sprig::context::{Capabilities, files, structure, values};
-use sprig::{ROOT, State, exec_error, from_yaml_tree, parse_error, read_yaml_dict, without_no_value};
+use sprig::{Options, Scope, Templates, from_yaml_tree, read_yaml_dict};
 
 /// What became of a case.
 pub enum Outcome {
@@ -63,40 +62,24 @@ pub fn render(case: &Json, capabilities: &Json) -> Outcome {
 }
 
 fn run(name: &str, library: bool, all: &BTreeMap<String, String>, context: &Value) -> Outcome {
-    let functions = sprig::functions();
     let mut names: Vec<&String> = all.keys().filter(|path| path.starts_with("templates/")).collect();
     names.retain(|path| !library || base(path).starts_with('_'));
-    names.sort_by(|a, b| (b.matches('/').count(), b).cmp(&(a.matches('/').count(), a)));
-    let mut set = Set::new();
-    for path in &names {
-        let full = format!("{name}/{path}");
-        match Parsed::new(full.as_str(), all[*path].as_str(), &functions) {
-            Ok(parsed) => set.add(&parsed),
-            Err(error) => return Outcome::Failed(parse_error(&full, &error)),
-        }
+    let files: Vec<(String, &[u8])> =
+        names.iter().map(|path| (format!("{name}/{path}"), all[*path].as_bytes())).collect();
+    let templates = match Templates::compile(files.iter().map(|(path, text)| (&**path, *text))) {
+        Ok(templates) => templates,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let scope = |_: &str| Scope { context: context.clone(), base_path: format!("{name}/templates") };
+    match templates.render(scope, Options::new(CLOCK, [7; 32])) {
+        Ok(texts) => Outcome::Rendered(
+            texts
+                .into_iter()
+                .map(|(path, text)| (path, String::from_utf8_lossy(&text).into_owned()))
+                .collect(),
+        ),
+        Err(error) => Outcome::Failed(error.to_string()),
     }
-    let mut state = State::new(CLOCK, [7; 32]);
-    let limits = Limits { depth: 100_000, ..Limits::default() };
-    let mut exec = Exec::new(&functions, Rc::new(set), MissingKey::Zero, limits, &mut state);
-    let mut rendered = BTreeMap::new();
-    for path in names.into_iter().filter(|path| !base(path).starts_with('_')) {
-        let full = format!("{name}/{path}");
-        let template = values(BTreeMap::from([
-            ("Name".into(), full.as_str().into()),
-            ("BasePath".into(), format!("{name}/templates").into()),
-        ]));
-        if let Some(dict) = context.as_dict() {
-            dict.set("Template", template);
-        }
-        match exec.render(full.as_bytes(), ROOT, context) {
-            Ok(output) => {
-                let output = without_no_value(output);
-                rendered.insert(full, String::from_utf8_lossy(&output).into_owned());
-            }
-            Err(error) => return Outcome::Failed(exec_error(&full, &error)),
-        }
-    }
-    Outcome::Rendered(rendered)
 }
 
 fn base(path: &str) -> &str {
