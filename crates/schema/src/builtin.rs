@@ -1,10 +1,13 @@
 //! The built-in table: text in the program, read when it is first asked.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::table::{KindData, KindName, NodeData, Table};
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| read(include_str!("builtin.txt")));
+const TEXT: &str = include_str!("builtin.txt");
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| read(TEXT));
 
 pub(crate) fn table() -> &'static Table {
     &TABLE
@@ -14,7 +17,13 @@ pub(crate) fn table() -> &'static Table {
 fn read(text: &str) -> Table {
     let mut lines = text.lines();
     let kinds = lines.by_ref().take_while(|line| !line.is_empty()).filter_map(kind).collect();
-    Table::new(kinds, lines.map(node).collect())
+    Table::new(kinds, lines.take_while(|line| !line.is_empty()).map(node).collect())
+}
+
+/// The built-in definitions by name, with their nodes in the table; `None` where nothing merges.
+pub(crate) fn definitions() -> HashMap<&'static str, Option<usize>> {
+    let lines = TEXT.rsplit("\n\n").next().unwrap_or_default().lines();
+    lines.filter_map(|line| line.split_once(' ')).map(|(name, node)| (name, node.parse().ok())).collect()
 }
 
 fn kind(line: &str) -> Option<(KindName, KindData)> {

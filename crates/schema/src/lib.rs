@@ -13,6 +13,17 @@ use std::sync::Arc;
 pub use openapi::OpenApiError;
 use table::Table;
 
+/// What becomes of the built-in types when a document of the user brings its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// They are unknown.
+    Replaces,
+    /// They stay known; the document wins where both define a type.
+    Over,
+    /// They stay known, and win where both define a type.
+    Under,
+}
+
 /// Types and their scopes. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Schema {
@@ -32,13 +43,13 @@ impl Schema {
         Schema { types: Types::Builtin }
     }
 
-    /// The types of an OpenAPI v2 document, which replace the built-in ones, as they do in Kustomize. Scopes of built-in
-    /// kinds stay known.
+    /// The types of an OpenAPI v2 document, next to the built-in ones as `relation` says. Scopes of built-in kinds stay
+    /// known.
     ///
     /// # Errors
     /// When `definitions` is not what OpenAPI says.
-    pub fn from_openapi(document: &serde_json::Value) -> Result<Schema, OpenApiError> {
-        Ok(Schema { types: Types::Own(Arc::new(openapi::read(document)?)) })
+    pub fn from_openapi(document: &serde_json::Value, relation: Relation) -> Result<Schema, OpenApiError> {
+        Ok(Schema { types: Types::Own(Arc::new(openapi::read(document, relation)?)) })
     }
 
     fn table(&self) -> &Table {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::table::{KindData, KindName, NodeData, Table};
+use crate::{Relation, builtin};
 
 /// A document that is no OpenAPI.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -32,33 +33,50 @@ const DEPTH_LIMIT: usize = 200;
 /// References that lead to references.
 const REFERENCE_LIMIT: usize = 32;
 
-pub(crate) fn read(document: &Value) -> Result<Table, OpenApiError> {
+pub(crate) fn read(document: &Value, relation: Relation) -> Result<Table, OpenApiError> {
     let definitions = match document.get("definitions") {
         None | Some(Value::Null) => &Map::new(),
         Some(Value::Object(definitions)) => definitions,
         Some(_) => return Err(OpenApiError::WrongType { at: "definitions".to_owned(), wanted: "a mapping" }),
     };
-    let names = definitions.keys().enumerate().map(|(number, name)| (name.as_str(), number));
+    let (builtin, builtin_definitions) = match relation {
+        Relation::Replaces => (None, HashMap::new()),
+        Relation::Over | Relation::Under => (Some(builtin::table()), builtin::definitions()),
+    };
+    let first = builtin.map_or(0, |table| table.nodes().len());
+    let names = definitions.keys().enumerate().map(|(number, name)| (name.as_str(), Some(first + number)));
     let mut reader = Reader {
         definitions,
         numbers: names.collect(),
-        nodes: definitions.iter().map(|_| NodeData::default()).collect(),
+        nodes: builtin.map(|table| table.nodes().to_vec()).unwrap_or_default(),
     };
+    reader.nodes.extend(definitions.iter().map(|_| NodeData::default()));
+    for (name, number) in builtin_definitions {
+        if relation == Relation::Under || !definitions.contains_key(name) {
+            reader.numbers.insert(name, number);
+        }
+    }
     let mut kinds = Vec::new();
     for (number, (name, definition)) in definitions.iter().enumerate() {
         if !definition.is_object() {
             return Err(OpenApiError::WrongType { at: format!("definitions.{name}"), wanted: "a mapping" });
         }
         let data = reader.data(definition, name, 0)?;
-        if let Some(slot) = reader.nodes.get_mut(number) {
+        if let Some(slot) = reader.nodes.get_mut(first + number) {
             *slot = data;
         }
         let listed = definition.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
         for kind in listed.into_iter().flatten().filter_map(kind_name) {
-            kinds.push((kind, KindData { namespaced: None, node: Some(number) }));
+            kinds.push((kind, KindData { namespaced: None, node: Some(first + number) }));
         }
     }
     add_scopes(document, &mut kinds);
+    let builtin_kinds = builtin.map(|table| table.kinds().iter().cloned()).into_iter().flatten();
+    if relation == Relation::Under {
+        kinds = builtin_kinds.chain(kinds).collect();
+    } else {
+        kinds.extend(builtin_kinds);
+    }
     Ok(Table::new(kinds, reader.nodes))
 }
 
@@ -86,8 +104,8 @@ fn add_scopes(document: &Value, kinds: &mut Vec<(KindName, KindData)>) {
 
 struct Reader<'d> {
     definitions: &'d Map<String, Value>,
-    /// Numbers of the definitions.
-    numbers: HashMap<&'d str, usize>,
+    /// Nodes of the definitions, built-in ones included; `None` where nothing merges.
+    numbers: HashMap<&'d str, Option<usize>>,
     nodes: Vec<NodeData>,
 }
 
@@ -106,10 +124,10 @@ impl<'d> Reader<'d> {
                 return Ok(Some(self.nodes.len() - 1));
             };
             let target = reference.strip_prefix("#/definitions/").unwrap_or_default();
-            match self.definitions.get(target) {
-                None => return Ok(None),
-                Some(definition) if definition.get("$ref").is_some() => schema = definition,
-                Some(_) => return Ok(self.numbers.get(target).copied()),
+            match (self.numbers.get(target), self.definitions.get(target)) {
+                (None, _) => return Ok(None),
+                (Some(_), Some(definition)) if definition.get("$ref").is_some() => schema = definition,
+                (Some(number), _) => return Ok(*number),
             }
         }
         Ok(None)

@@ -1,7 +1,7 @@
 //! Nodes by number, kinds by name.
 
 /// A type. Numbers are places in the table.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct NodeData {
     pub(crate) strategy: Box<str>,
     pub(crate) keys: Vec<Box<str>>,
@@ -17,7 +17,7 @@ pub(crate) struct KindData {
     pub(crate) node: Option<usize>,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KindName {
     pub(crate) kind: Box<str>,
     pub(crate) group: Box<str>,
@@ -32,8 +32,10 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Of kinds that occur more than once, the first counts.
     pub(crate) fn new(mut kinds: Vec<(KindName, KindData)>, nodes: Vec<NodeData>) -> Table {
         kinds.sort_by(|a, b| a.0.cmp(&b.0));
+        kinds.dedup_by(|later, first| later.0 == first.0);
         Table { kinds, nodes }
     }
 
@@ -42,6 +44,14 @@ impl Table {
         let place =
             self.kinds.binary_search_by(|(name, _)| (&*name.kind, &*name.group, &*name.version).cmp(&wanted));
         self.kinds.get(place.ok()?).map(|(_, data)| *data)
+    }
+
+    pub(crate) fn kinds(&self) -> &[(KindName, KindData)] {
+        &self.kinds
+    }
+
+    pub(crate) fn nodes(&self) -> &[NodeData] {
+        &self.nodes
     }
 
     pub(crate) fn node(&self, number: usize) -> Option<&NodeData> {

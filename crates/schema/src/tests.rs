@@ -61,7 +61,7 @@ fn a_document_of_the_user_replaces_the_builtin_types() {
             "/apis/example.com/v1/things": {"get": {"x-kubernetes-group-version-kind":
                 {"group": "example.com", "kind": "Thing", "version": "v1"}}},
         },
-    }))
+    }), Relation::Replaces)
     .unwrap();
     let thing = ("example.com", "v1", "Thing");
     let parts = at(&schema, thing, &["spec", "self", "spec", "by-name", "any", "spec", "parts"]).unwrap();
@@ -75,13 +75,34 @@ fn a_document_of_the_user_replaces_the_builtin_types() {
 
 #[test]
 fn references_in_a_circle_end() {
-    let schema = Schema::from_openapi(&json!({"definitions": {
-        "A": {"$ref": "#/definitions/B"},
-        "B": {"$ref": "#/definitions/A"},
-        "C": {"properties": {"a": {"$ref": "#/definitions/A"}},
-              "x-kubernetes-group-version-kind": [{"kind": "C", "version": "v1"}]},
-    }}))
+    let schema = Schema::from_openapi(
+        &json!({"definitions": {
+            "A": {"$ref": "#/definitions/B"},
+            "B": {"$ref": "#/definitions/A"},
+            "C": {"properties": {"a": {"$ref": "#/definitions/A"}},
+                  "x-kubernetes-group-version-kind": [{"kind": "C", "version": "v1"}]},
+        }}),
+        Relation::Replaces,
+    )
     .unwrap();
     assert!(schema.lookup("", "v1", "C").unwrap().field("a").is_none());
-    assert!(Schema::from_openapi(&json!({"definitions": []})).is_err());
+    assert!(Schema::from_openapi(&json!({"definitions": []}), Relation::Replaces).is_err());
+}
+
+#[test]
+fn a_document_can_stand_next_to_the_builtin_types() {
+    let document = json!({"definitions": {
+        "Config": {
+            "properties": {"template": {"$ref": "#/definitions/io.k8s.api.core.v1.PodTemplateSpec"}},
+            "x-kubernetes-group-version-kind": [{"group": "example.com", "kind": "Config", "version": "v1"}],
+        },
+        "io.k8s.api.core.v1.PodTemplateSpec": {"properties": {}},
+    }});
+    let (config, containers) = (("example.com", "v1", "Config"), ["template", "spec", "containers"]);
+    for (relation, found) in [(Relation::Replaces, false), (Relation::Over, false), (Relation::Under, true)] {
+        let schema = Schema::from_openapi(&document, relation).unwrap();
+        assert_eq!(at(&schema, config, &containers).is_some(), found, "{relation:?}");
+        let builtin = schema.lookup("apps", "v1", "Deployment").is_some();
+        assert_eq!(builtin, relation != Relation::Replaces, "{relation:?}");
+    }
 }

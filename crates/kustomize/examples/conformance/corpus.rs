@@ -20,10 +20,19 @@ pub fn known_differences() -> BTreeMap<String, String> {
 pub struct Counts {
     /// The same answer.
     pub equal: usize,
-    /// Another answer.
+    /// Another answer, for a reason that is listed or not.
     pub different: usize,
+    /// Of these, the listed ones.
+    pub known: usize,
     /// Could not be read.
     pub skipped: usize,
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counts { equal, different, known, skipped } = self;
+        write!(f, "{equal} equal, {different} different ({known} known), {skipped} skipped")
+    }
 }
 
 /// What a run found.
@@ -43,6 +52,7 @@ impl Report {
         self.features.values().fold(Counts::default(), |sum, counts| Counts {
             equal: sum.equal + counts.equal,
             different: sum.different + counts.different,
+            known: sum.known + counts.known,
             skipped: sum.skipped + counts.skipped,
         })
     }
@@ -90,9 +100,10 @@ pub fn run(dir: &Path, only: &str) -> Report {
             Some(_) => counts.different += 1,
         }
         match (text, known.contains_key(&case.name)) {
+            (Some(_), true) => counts.known += 1,
             (Some(text), false) => report.failures.push((case.name, text)),
             (None, true) => report.healed.push(case.name),
-            _ => {}
+            (None, false) => {}
         }
     }
     report

@@ -28,6 +28,10 @@ pub(crate) struct Session<'a> {
     pub(crate) schema: Schema,
     /// Whether a kustomization has chosen the schema: the first that does wins.
     pub(crate) schema_chosen: bool,
+    /// Whether a merge has looked into the schema.
+    pub(crate) schema_used: bool,
+    /// Whether an object of a kind that is not built in was loaded.
+    pub(crate) met_unknown_kind: bool,
     pub(crate) inputs: Inputs,
     pub(crate) warnings: Vec<String>,
     pub(crate) errors: Vec<BuildError>,
@@ -46,6 +50,8 @@ impl<'a> Session<'a> {
             options,
             schema: Schema::builtin(),
             schema_chosen: false,
+            schema_used: false,
+            met_unknown_kind: false,
             inputs: Inputs::default(),
             warnings: Vec::new(),
             errors: Vec::new(),

@@ -11,7 +11,7 @@ use crate::kustomization::decode::Findings;
 use crate::load::{Place, Session, is_remote, objects, to_json};
 use crate::refs::mark_var_sources;
 use crate::resource::{Behavior, Resource};
-use crate::transform::World;
+use crate::transform::{Transformer, World};
 
 /// Accumulates a kustomization into `acc`. Errors are recorded in the session; once there are any, objects are still
 /// loaded and configurations still checked, but nothing is transformed.
@@ -60,6 +60,7 @@ fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::S
     let schema = session.schema.clone();
     let world = World { schema: &schema };
     for step in steps {
+        session.schema_used |= matches!(step.transformer, Transformer::StrategicMerge(_));
         if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
             for error in errors {
                 session.fail(&step.place, error);
@@ -253,6 +254,7 @@ fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, e
         let mut resource = Resource::new(value, |gvk| world.is_cluster_scoped(gvk));
         resource.origin.clone_from(&origin);
         resource.read_marks();
+        session.met_unknown_kind |= !world.is_known(&resource.id().gvk);
         add(session, place, acc, resource);
     }
 }

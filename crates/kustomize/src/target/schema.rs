@@ -1,6 +1,6 @@
 //! `openapi`: the schema that a kustomization chooses.
 
-use schema::Schema;
+use schema::{Relation, Schema};
 
 use super::Target;
 use crate::load::{Session, to_json};
@@ -9,6 +9,9 @@ use crate::load::{Session, to_json};
 const BUILTIN: &str = "v1.21.2";
 
 /// Takes the schema that the kustomization names, unless one was chosen before. The root's choice comes first.
+///
+/// In kustomize, what was loaded before decides what becomes of the built-in types: a merge has read them, so that the
+/// user's come on top; an object of a kind that is not built in has marked them to be read, after the user's.
 pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
     let openapi = &target.kustomization.openapi;
     let content = match openapi.get("path") {
@@ -33,7 +36,9 @@ pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
             let schema = read
                 .map_err(|error| error.to_string())
                 .and_then(|tree| to_json(&tree.unwrap_or_default()))
-                .and_then(|json| Schema::from_openapi(&json).map_err(|error| error.to_string()));
+                .and_then(|json| {
+                    Schema::from_openapi(&json, relation(session)).map_err(|error| error.to_string())
+                });
             match schema {
                 Ok(schema) => {
                     session.schema = schema;
@@ -50,5 +55,13 @@ pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
             );
         }
         (None, _) => {}
+    }
+}
+
+fn relation(session: &Session<'_>) -> Relation {
+    match (session.schema_used, session.met_unknown_kind) {
+        (true, _) => Relation::Over,
+        (false, true) => Relation::Under,
+        (false, false) => Relation::Replaces,
     }
 }

@@ -51,6 +51,11 @@ impl World<'_> {
     pub(crate) fn is_cluster_scoped(&self, gvk: &Gvk) -> bool {
         self.schema.is_namespaced(&gvk.group, &gvk.version, &gvk.kind) == Some(false)
     }
+
+    /// Whether the scope of a type is known.
+    pub(crate) fn is_known(&self, gvk: &Gvk) -> bool {
+        self.schema.is_namespaced(&gvk.group, &gvk.version, &gvk.kind).is_some()
+    }
 }
 
 impl Transformer {

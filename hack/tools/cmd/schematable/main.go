@@ -4,7 +4,8 @@
 // The first part has one line a kind: group (`-` for core), version, kind, scope (`n`amespaced, `c`luster, `-` unknown)
 // and the number of its node (`-` when nothing below it merges). After an empty line comes one line a node, from 0 on:
 // patch strategy, merge keys joined by commas, node of the items, node of the values of any key, and then
-// `field=node` for each field; `-` stands for none.
+// `field=node` for each field; `-` stands for none. After another empty line comes one line a definition, name and node,
+// for documents of users that refer to them.
 package main
 
 import (
@@ -45,8 +46,21 @@ func main() {
 			fmt.Println(key(kind), scope, node)
 		}
 	}
+	names := make([]string, 0, len(table.definitions))
+	for name := range table.definitions {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	definitions := make([]string, 0, len(names))
+	for _, name := range names {
+		definitions = append(definitions, name+" "+table.number(table.definitions[name], map[string]bool{name: true}))
+	}
 	fmt.Println()
 	for _, line := range table.lines {
+		fmt.Println(line)
+	}
+	fmt.Println()
+	for _, line := range definitions {
 		fmt.Println(line)
 	}
 }
