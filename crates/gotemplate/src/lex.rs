@@ -264,8 +264,7 @@ impl Lexer<'_> {
     }
 
     fn quoted(&mut self, start: usize, quote: u8, kind: Kind, unterminated: &str) -> Step {
-        loop {
-            let Some((c, len)) = decode_char(self.rest()) else { break };
+        while let Some((c, len)) = decode_char(self.rest()) {
             self.pos += len;
             match c {
                 '\n' => break,
@@ -434,7 +433,7 @@ fn alphanumeric(c: char) -> bool {
     c == '_'
         || c.is_alphabetic()
         || c.is_ascii_digit()
-        || (!c.is_ascii() && c.is_numeric() && c.to_digit(10).is_some())
+        || (!c.is_ascii() && c.is_numeric() && c.is_ascii_digit())
 }
 
 /// Go's `%#U`.

@@ -40,11 +40,10 @@ impl Number {
         if text.starts_with('\'') {
             return character(number);
         }
-        if let Some(imaginary) = text.strip_suffix('i') {
-            if let Some((re, im)) = complex_parts(imaginary) {
+        if let Some(imaginary) = text.strip_suffix('i')
+            && let Some((re, im)) = complex_parts(imaginary) {
                 return Ok(number.simplified(re, im));
             }
-        }
         number.uint = parse_uint(text);
         number.int = parse_int(text);
         if number.int == Some(0) {

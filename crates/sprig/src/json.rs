@@ -19,7 +19,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("fromJson", &[Text], |_, a| Ok(json_read::dict(a.bytes(0)))),
     Function::new("fromJsonArray", &[Text], |_, a| Ok(json_read::list(a.bytes(0)))),
     Function::new("mustFromJson", &[Text], |_, a| -> Outcome {
-        Ok(json_read::read(a.bytes(0)).map_err(Fault::Text)?)
+        json_read::read(a.bytes(0)).map_err(Fault::Text)
     }),
 ];
 

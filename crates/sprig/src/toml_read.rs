@@ -324,7 +324,7 @@ fn number(text: &str) -> Option<Value> {
     }
     let decimal_zero = unsigned.len() > 1
         && unsigned.starts_with('0')
-        && unsigned.bytes().nth(1).is_some_and(|b| b.is_ascii_digit());
+        && unsigned.as_bytes().get(1).copied().is_some_and(|b| b.is_ascii_digit());
     if decimal_zero {
         return None;
     }
