@@ -1,0 +1,248 @@
+//! YAML into the fields of Go's structs, with the conversions and errors of Helm's YAML reader.
+
+use serde_json::{Map, Number, Value as Json};
+use yaml::{Profile, ReadLimits, Resolved, Scalar};
+
+/// What a place in a document must hold.
+pub(crate) enum Shape {
+    /// A string; numbers and booleans become text.
+    Text,
+    Bool,
+    /// Anything; every number is a float.
+    Any,
+    List(&'static Shape),
+    /// A map with string keys.
+    Map(&'static Shape),
+    Struct(&'static Struct),
+}
+
+/// A Go struct: its name, and its fields in JSON's spelling.
+pub(crate) struct Struct {
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+    pub(crate) fields: &'static [(&'static str, Shape)],
+}
+
+/// Reads the first document of a text. Absent and null fields are absent in the result; unknown ones are dropped.
+pub(crate) fn read(text: &[u8], shape: &'static Struct) -> Result<Map<String, Json>, String> {
+    let tree = yaml::read_first(text, Profile::V2, &ReadLimits::default())
+        .map_err(|error| converting(&sprig::yaml_error_text(&error)))?;
+    let Some(tree) = tree else { return Ok(Map::new()) };
+    check(&tree)?;
+    let mut decoder = Decoder { path: Vec::new(), structs: Vec::new(), problem: None };
+    let found = decoder.decode(&tree, &Shape::Struct(shape), true)?;
+    match (decoder.problem, found) {
+        (Some(problem), _) => Err(problem),
+        (None, Json::Object(map)) => Ok(map),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// A tree as JSON with every number a float, as Helm has values.
+pub(crate) fn json(tree: &yaml::Value) -> Result<Json, String> {
+    Ok(match tree {
+        yaml::Value::Scalar(scalar) => json_scalar(scalar)?,
+        yaml::Value::Seq(items) => Json::Array(items.iter().map(json).collect::<Result<_, _>>()?),
+        yaml::Value::Map(map) => {
+            let mut out = Map::with_capacity(map.len());
+            for entry in map.entries() {
+                out.insert(key(&entry.key)?, json(&entry.value)?);
+            }
+            Json::Object(out)
+        }
+    })
+}
+
+fn json_scalar(scalar: &Scalar) -> Result<Json, String> {
+    Ok(match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
+        Resolved::Null => Json::Null,
+        Resolved::Bool(value) => Json::Bool(value),
+        Resolved::Int(value) => float(value as f64)?,
+        Resolved::UInt(value) => float(value as f64)?,
+        Resolved::Float(value) => float(value)?,
+        Resolved::Str(text) => Json::String(text.into_owned()),
+    })
+}
+
+fn float(value: f64) -> Result<Json, String> {
+    Number::from_f64(value).map(Json::Number).ok_or_else(|| {
+        let name = match value {
+            f64::INFINITY => "+Inf",
+            f64::NEG_INFINITY => "-Inf",
+            _ => "NaN",
+        };
+        converting(&format!("json: unsupported value: {name}"))
+    })
+}
+
+fn key(scalar: &Scalar) -> Result<String, String> {
+    match scalar.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Ok(sprig::yaml_key(scalar)?.text().into_owned()),
+    }
+}
+
+/// What JSON cannot carry is an error wherever it stands, also in fields that nobody reads.
+fn check(tree: &yaml::Value) -> Result<(), String> {
+    match tree {
+        yaml::Value::Scalar(scalar) if scalar.as_str().is_some() => Ok(()),
+        yaml::Value::Scalar(scalar) => match scalar.resolve().map_err(|e| converting(&e.to_string()))? {
+            Resolved::Float(value) => float(value).map(|_| ()),
+            _ => Ok(()),
+        },
+        yaml::Value::Seq(items) => items.iter().try_for_each(check),
+        yaml::Value::Map(map) => map.entries().iter().try_for_each(|entry| {
+            if entry.key.is_null() {
+                key(&entry.key)?;
+            }
+            check(&entry.value)
+        }),
+    }
+}
+
+fn converting(problem: &str) -> String {
+    format!("error converting YAML to JSON: {problem}")
+}
+
+fn kind(tree: &yaml::Value) -> &'static str {
+    match tree {
+        yaml::Value::Seq(_) => "array",
+        yaml::Value::Map(_) => "object",
+        yaml::Value::Scalar(scalar) => match scalar.resolve() {
+            Ok(Resolved::Bool(_)) => "bool",
+            Ok(Resolved::Int(_) | Resolved::UInt(_) | Resolved::Float(_)) => "number",
+            _ => "string",
+        },
+    }
+}
+
+impl Shape {
+    fn go_name(&self) -> String {
+        match self {
+            Shape::Text => "string".to_owned(),
+            Shape::Bool => "bool".to_owned(),
+            Shape::Any => "interface {}".to_owned(),
+            Shape::List(Shape::Struct(of)) => format!("[]*{}{}", of.package, of.name),
+            Shape::List(of) => format!("[]{}", of.go_name()),
+            Shape::Map(of) => format!("map[string]{}", of.go_name()),
+            Shape::Struct(of) => format!("{}{}", of.package, of.name),
+        }
+    }
+}
+
+/// Go reads on after a value of the wrong type, and reports the first.
+struct Decoder {
+    path: Vec<&'static str>,
+    structs: Vec<&'static str>,
+    problem: Option<String>,
+}
+
+impl Decoder {
+    fn decode(&mut self, tree: &yaml::Value, shape: &Shape, top: bool) -> Result<Json, String> {
+        if tree.is_null() {
+            return Ok(Json::Null);
+        }
+        match (shape, tree) {
+            (Shape::Any, tree) => json(tree),
+            (Shape::Text, yaml::Value::Scalar(scalar)) => {
+                Ok(Json::String(text(scalar).map_err(|problem| converting(&problem))?))
+            }
+            (Shape::Bool, yaml::Value::Scalar(scalar)) => match scalar.resolve() {
+                Ok(Resolved::Bool(value)) => Ok(Json::Bool(value)),
+                _ => Ok(self.mismatch(tree, shape)),
+            },
+            (Shape::List(of), yaml::Value::Seq(items)) => {
+                let items: Result<_, String> = items.iter().map(|i| self.decode(i, of, false)).collect();
+                Ok(Json::Array(items?))
+            }
+            (Shape::Map(of), yaml::Value::Map(map)) => {
+                let mut out = Map::new();
+                for entry in map.entries() {
+                    let found = self.decode(&entry.value, of, false)?;
+                    let found = if found.is_null() { of.zero() } else { found };
+                    out.insert(key(&entry.key)?, found);
+                }
+                Ok(Json::Object(out))
+            }
+            (Shape::Struct(of), yaml::Value::Map(map)) => {
+                self.structs.push(of.name);
+                let mut out = Map::new();
+                let mut entries: Vec<(String, &yaml::Value)> = Vec::new();
+                for entry in map.entries() {
+                    entries.push((key(&entry.key)?, &entry.value));
+                }
+                // Go's JSON has the keys in the order of their bytes; a later spelling of a name wins.
+                entries.sort_by(|a, b| a.0.cmp(&b.0));
+                for (name, value) in entries {
+                    let exact = of.fields.iter().find(|(field, _)| *field == name);
+                    let field =
+                        exact.or_else(|| of.fields.iter().find(|(f, _)| f.eq_ignore_ascii_case(&name)));
+                    let Some((field, shape)) = field else { continue };
+                    self.path.push(field);
+                    let found = self.decode(value, shape, false)?;
+                    self.path.pop();
+                    if !found.is_null() {
+                        out.insert((*field).to_owned(), found);
+                    }
+                }
+                self.structs.pop();
+                Ok(Json::Object(out))
+            }
+            (shape, tree) => {
+                let found = self.mismatch(tree, shape);
+                Ok(if top { Json::Null } else { found })
+            }
+        }
+    }
+
+    fn mismatch(&mut self, tree: &yaml::Value, shape: &Shape) -> Json {
+        if self.problem.is_none() {
+            let (kind, wanted) = (kind(tree), shape.go_name());
+            let place = match self.structs.last() {
+                Some(name) => format!("struct field {name}.{}", self.path.join(".")),
+                None => "value".to_owned(),
+            };
+            self.problem = Some(format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go {place} of type {wanted}"
+            ));
+        }
+        Json::Null
+    }
+}
+
+impl Shape {
+    fn zero(&self) -> Json {
+        match self {
+            Shape::Text => Json::String(String::new()),
+            Shape::Bool => Json::Bool(false),
+            _ => Json::Null,
+        }
+    }
+}
+
+/// A scalar as text: floats in their shortest form of 32 bits.
+fn text(scalar: &Scalar) -> Result<String, String> {
+    Ok(match scalar.resolve().map_err(|error| error.to_string())? {
+        Resolved::Null => String::new(),
+        Resolved::Bool(value) => value.to_string(),
+        Resolved::Int(value) => value.to_string(),
+        Resolved::UInt(value) => value.to_string(),
+        Resolved::Float(value) => float_text(value),
+        Resolved::Str(text) => text.into_owned(),
+    })
+}
+
+fn float_text(value: f64) -> String {
+    let single = value as f32;
+    if single.is_infinite() {
+        return if single > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
+    }
+    let scientific = format!("{single:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return format!("{single}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}

@@ -1,0 +1,212 @@
+//! Files into charts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::archive::{ArchiveLimits, unpack};
+use crate::decode;
+use crate::error::Error;
+use crate::file::{File, extension};
+use crate::folder::{FileTree, read_folder};
+use crate::metadata::{Dependency, LOCK, Lock, METADATA, Metadata};
+use crate::time::Time;
+use crate::values::{self, Table};
+
+/// A chart with its sub-charts. Its large parts are shared: copies are cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Chart {
+    /// `Chart.yaml`
+    pub metadata: Metadata,
+    /// `Chart.lock`
+    pub lock: Option<Lock>,
+    /// The files in `templates/`.
+    pub templates: Arc<[File]>,
+    /// Default values.
+    pub values: Arc<Table>,
+    /// `values.schema.json`
+    pub schema: Option<File>,
+    /// Everything else, `crds/` included.
+    pub files: Arc<[File]>,
+    /// Sub-charts in the order of their files; once dependencies are processed, those that are enabled.
+    pub dependencies: Vec<Chart>,
+    /// When `Chart.yaml` was last changed, if known.
+    pub modified: Option<Time>,
+}
+
+/// Sub-charts in archives in sub-charts in archives …
+const DEEPEST: usize = 32;
+
+impl Chart {
+    /// Loads a chart from the bytes of an archive.
+    ///
+    /// # Errors
+    /// An archive that cannot be unpacked, or a chart that cannot be used.
+    pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Chart, Error> {
+        assemble(unpack(bytes, limits)?, limits, 0)
+    }
+
+    /// Loads a chart from a folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a chart that cannot be used.
+    pub fn from_folder(tree: &dyn FileTree, limits: &ArchiveLimits) -> Result<Chart, Error> {
+        assemble(read_folder(tree, limits)?, limits, 0)
+    }
+
+    /// Loads a chart from its files.
+    ///
+    /// # Errors
+    /// A chart that cannot be used.
+    pub fn from_files(files: Vec<File>, limits: &ArchiveLimits) -> Result<Chart, Error> {
+        assemble(files, limits, 0)
+    }
+
+    /// Name, or alias.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    /// The custom resource definitions in `crds/`, this chart's first, with their full paths.
+    #[must_use]
+    pub fn crds(&self) -> Vec<(String, &File)> {
+        let mut found = Vec::new();
+        self.collect_crds(self.name(), &mut found);
+        found
+    }
+
+    fn collect_crds<'c>(&'c self, path: &str, found: &mut Vec<(String, &'c File)>) {
+        for file in self.files.iter().filter(|file| file.name.starts_with("crds/")) {
+            let extension = extension(&file.name);
+            if [".yaml", ".yml", ".json"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+                found.push((format!("{path}/{}", file.name), file));
+            }
+        }
+        for dependency in &self.dependencies {
+            dependency.collect_crds(&format!("{path}/charts/{}", dependency.name()), found);
+        }
+    }
+
+    /// The sub-charts that `Chart.yaml` asks for and that are not there.
+    #[must_use]
+    pub fn missing_dependencies(&self) -> Vec<&str> {
+        let listed = self.metadata.dependencies.iter().flatten();
+        let there = |wanted: &&Dependency| !self.dependencies.iter().any(|chart| chart.name() == wanted.name);
+        listed.filter(there).map(|dependency| dependency.name.as_str()).collect()
+    }
+}
+
+fn load(problem: String) -> Error {
+    Error::Load(problem)
+}
+
+fn assemble(files: Vec<File>, limits: &ArchiveLimits, depth: usize) -> Result<Chart, Error> {
+    if depth > DEEPEST {
+        return Err(load(format!("charts are nested more than {DEEPEST} deep")));
+    }
+    let mut chart = Chart::default();
+    let mut fields = None;
+    for file in files.iter().filter(|file| file.name == "Chart.yaml") {
+        let found = decode::read(&file.data, &METADATA)
+            .map_err(|problem| load(format!("cannot load Chart.yaml: {problem}")))?;
+        overlay(fields.get_or_insert_default(), found);
+        chart.modified = file.modified;
+    }
+    let version = |fields: &Option<serde_json::Map<String, Json>>| {
+        let found = fields.as_ref().and_then(|fields| fields.get("apiVersion")).and_then(Json::as_str);
+        found.unwrap_or_default().to_owned()
+    };
+    if let Some(fields) = &mut fields
+        && fields.get("apiVersion").and_then(Json::as_str).unwrap_or_default().is_empty()
+    {
+        fields.insert("apiVersion".to_owned(), "v1".into());
+    }
+    let (mut templates, mut others) = (Vec::new(), Vec::new());
+    let mut nested: BTreeMap<String, Vec<File>> = BTreeMap::new();
+    for file in files {
+        match file.name.as_str() {
+            "Chart.yaml" => {}
+            "Chart.lock" | "requirements.lock" => {
+                chart.lock = read_lock(&file)?;
+                if file.name == "requirements.lock" && version(&fields) == "v1" {
+                    others.push(file);
+                }
+            }
+            "values.yaml" => {
+                let found = values::read_documents(&file.data)
+                    .map_err(|problem| load(format!("cannot load values.yaml: {problem}")))?;
+                chart.values = Arc::new(found);
+            }
+            "values.schema.json" => chart.schema = Some(file),
+            "requirements.yaml" => {
+                let found = decode::read(&file.data, &METADATA)
+                    .map_err(|problem| load(format!("cannot load requirements.yaml: {problem}")))?;
+                overlay(fields.get_or_insert_default(), found);
+                if version(&fields) == "v1" {
+                    others.push(file);
+                }
+            }
+            name if name.starts_with("templates/") => templates.push(file),
+            name => match name.strip_prefix("charts/") {
+                Some(_) if extension(name) == ".prov" => others.push(file),
+                Some(inner) => {
+                    let first = inner.split('/').next().unwrap_or_default().to_owned();
+                    let inner = inner.to_owned();
+                    nested.entry(first).or_default().push(File { name: inner, ..file });
+                }
+                None => others.push(file),
+            },
+        }
+    }
+    let fields = fields.ok_or_else(|| load("Chart.yaml file is missing".to_owned()))?;
+    chart.metadata = Metadata::from_fields(fields).map_err(load)?;
+    chart.metadata.validate()?;
+    (chart.templates, chart.files) = (templates.into(), others.into());
+    for (name, files) in nested {
+        if name.starts_with(['_', '.']) {
+            continue;
+        }
+        let parent = chart.metadata.name.clone();
+        let found = sub_chart(&name, files, &parent, limits, depth)?;
+        chart.dependencies.push(found);
+    }
+    Ok(chart)
+}
+
+fn sub_chart(
+    name: &str,
+    files: Vec<File>,
+    parent: &str,
+    limits: &ArchiveLimits,
+    depth: usize,
+) -> Result<Chart, Error> {
+    let wrapped = |error: Error| load(format!("error unpacking subchart {name} in {parent}: {error}"));
+    if extension(name) == ".tgz" {
+        let found = files.first().map(|file| file.name.clone()).unwrap_or_default();
+        let Some(file) = files.first().filter(|file| file.name == name) else {
+            let problem = format!("error unpacking subchart tar in {parent}: expected {name}, got {found}");
+            return Err(load(problem));
+        };
+        let files = unpack(&file.data, limits).map_err(wrapped)?;
+        return assemble(files, limits, depth + 1).map_err(wrapped);
+    }
+    let inner = files.into_iter().filter_map(|file| {
+        let (_, rest) = file.name.split_once('/')?;
+        Some(File { name: rest.to_owned(), ..file })
+    });
+    assemble(inner.collect(), limits, depth + 1).map_err(wrapped)
+}
+
+fn read_lock(file: &File) -> Result<Option<Lock>, Error> {
+    let problem = |problem: String| load(format!("cannot load {}: {problem}", file.name));
+    let fields = decode::read(&file.data, &LOCK).map_err(problem)?;
+    serde_json::from_value(Json::Object(fields)).map(Some).map_err(|error| problem(error.to_string()))
+}
+
+fn overlay(into: &mut serde_json::Map<String, Json>, from: serde_json::Map<String, Json>) {
+    for (name, value) in from {
+        into.insert(name, value);
+    }
+}

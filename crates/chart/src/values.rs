@@ -1,0 +1,129 @@
+//! Values: reading and combining them.
+
+mod coalesce;
+mod convert;
+mod set;
+
+use serde_json::Value as Json;
+use yaml::{Profile, ReadLimits};
+
+use crate::decode;
+use crate::error::Error;
+
+pub(crate) use coalesce::merge_tables;
+pub use coalesce::{Nulls, coalesce as coalesce_values};
+pub(crate) use convert::{deep_copy, table_of, to_table};
+pub use convert::{floats, to_json, to_value};
+pub use set::{Set, set};
+
+/// Values by name. Numbers from YAML or JSON are floats, as Helm has them; only [`set`] makes integers, which templates
+/// can tell apart.
+pub type Table = serde_json::Map<String, Json>;
+
+/// Remarks on values that were not used as somebody may have meant them; Helm logs them.
+pub type Warnings = Vec<String>;
+
+/// Reads a file of values: all of its documents, a later one over an earlier one.
+///
+/// # Errors
+/// Text that is not YAML, or a document that is not a mapping.
+///
+/// ```
+/// let values = chart::read_values(b"a: {b: 1}\n---\na: {c: on}\n")?;
+/// assert_eq!(serde_json::Value::Object(values), serde_json::json!({"a": {"b": 1.0, "c": true}}));
+/// # Ok::<(), chart::Error>(())
+/// ```
+pub fn read_values(text: &[u8]) -> Result<Table, Error> {
+    read_documents(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).map_err(Error::Values)
+}
+
+pub(crate) fn read_documents(text: &[u8]) -> Result<Table, String> {
+    let mut values = Table::new();
+    for document in documents(text)? {
+        let found =
+            read_table(document).map_err(|problem| format!("cannot unmarshal yaml document: {problem}"))?;
+        values = overlay(values, found);
+    }
+    Ok(values)
+}
+
+/// Cuts a text at lines that begin with `---`.
+fn documents(text: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let mut found = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        if let Some(behind) = line.strip_prefix(b"---") {
+            let behind = behind.trim_ascii();
+            if !behind.is_empty() && behind.first() != Some(&b'#') {
+                let behind = String::from_utf8_lossy(behind);
+                return Err(format!(
+                    "error reading yaml document: invalid Yaml document separator: {behind}"
+                ));
+            }
+            if at > start {
+                found.push(text.get(start..at).unwrap_or_default());
+                // The line itself belongs to no document.
+                start = at + line.len();
+            }
+        }
+        at += line.len();
+    }
+    found.push(text.get(start..).unwrap_or_default());
+    Ok(found)
+}
+
+/// Reads one mapping; nothing and `null` are an empty one.
+pub(crate) fn read_table(text: &[u8]) -> Result<Table, String> {
+    let tree = yaml::read_first(text, Profile::V2, &ReadLimits::default())
+        .map_err(|error| format!("error converting YAML to JSON: {}", sprig::yaml_error_text(&error)))?;
+    let kind = match tree.as_ref().map(decode::json).transpose()? {
+        None | Some(Json::Null) => return Ok(Table::new()),
+        Some(Json::Object(table)) => return Ok(table),
+        Some(Json::Array(_)) => "array",
+        Some(Json::Bool(_)) => "bool",
+        Some(Json::Number(_)) => "number",
+        Some(Json::String(_)) => "string",
+    };
+    Err(format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+    ))
+}
+
+/// One file's values over another's: tables are merged, anything else, null too, replaces.
+#[must_use]
+pub fn overlay(mut below: Table, above: Table) -> Table {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(Json::Object(old)), Json::Object(new)) => *old = overlay(std::mem::take(old), new),
+            (Some(old), value) => *old = value,
+            (None, value) => _ = below.insert(key, value),
+        }
+    }
+    below
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_merged_in_order() {
+        let read = |text: &str| read_values(text.as_bytes()).map(Json::Object).map_err(|e| e.to_string());
+        assert_eq!(read("").unwrap(), json!({}));
+        assert_eq!(read("---\n---\n# nothing\n").unwrap(), json!({}));
+        assert_eq!(
+            read("---\na: {x: 1, z: 2}\n--- # more\na: {z: ~}\n1: on\n").unwrap(),
+            json!({"a": {"x": 1.0, "z": null}, "1": true})
+        );
+        assert_eq!(
+            read("a: 1\n--- b\n").unwrap_err(),
+            "error reading yaml document: invalid Yaml document separator: b"
+        );
+        assert_eq!(
+            read("- 1\n").unwrap_err(),
+            "cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}"
+        );
+    }
+}
