@@ -74,8 +74,10 @@ enum Mode {
 
 impl Target {
     async fn patch(&self, item: &Item<'_>, body: Bytes, mode: Mode) -> Result<Answer, Failure> {
+        // The validation of fields only adds warnings, which nobody reads here, and costs the API server a strict decoding:
+        // an apply with fields that it does not know is refused in any case.
         let path = format!(
-            "{}?fieldManager={}&force=true{}",
+            "{}?fieldManager={}&force=true&fieldValidation=Ignore{}",
             item.resource.item(&item.object),
             self.policy().field_manager,
             match mode {

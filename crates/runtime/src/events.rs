@@ -1,7 +1,7 @@
 //! Events: what happened to an object, told to Kubernetes and to the notification endpoint.
 //!
 //! A run hands an event over and goes on. Background tasks send it: to the API server as a core/v1 Event, folded with
-//! equal ones, and by HTTP to the address of `--events-addr`, in order for each object. When the queues are full, events
+//! equal ones and when the runs leave it time, and by HTTP to the address of `--events-addr`, in order for each object. When the queues are full, events
 //! are dropped and counted: events must never hold up a run.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ mod post;
 mod record;
 
 /// Events that may wait for the API server.
-const RECORD_QUEUE: usize = 1024;
+const RECORD_QUEUE: usize = 8192;
 /// Tasks that post; an object always uses the same one.
 const POSTERS: usize = 4;
 /// Events that may wait for each of them.
@@ -90,7 +90,14 @@ impl Recorder {
         let (records, receiver) = mpsc::channel(RECORD_QUEUE);
         let host = host_name();
         let senders = TaskTracker::new();
-        senders.spawn(record::run(client, controller, host.clone(), receiver, stop.clone()));
+        senders.spawn(record::run(
+            client,
+            controller,
+            host.clone(),
+            metrics.active_workers.clone(),
+            receiver,
+            stop.clone(),
+        ));
         let posters = match post::Poster::new(address, controller, &host) {
             Some(poster) => (0..POSTERS)
                 .map(|_| {

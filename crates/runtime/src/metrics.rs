@@ -73,6 +73,12 @@ impl Family {
         locked(&self.0.series).get(&owned(labels)).copied()
     }
 
+    /// The sum of all series.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        locked(&self.0.series).values().sum()
+    }
+
     /// Removes the series whose labels contain all given pairs.
     pub fn remove(&self, pairs: &[(&str, &str)]) {
         locked(&self.0.series).retain(|values, _| !contains(self.0.labels, values, pairs));

@@ -1,5 +1,8 @@
 //! Sending events to the API server.
 
+use std::time::Duration;
+
+use api::meta::Timestamp;
 use k8s_openapi::api::core::v1 as core;
 use kube::Client;
 use serde_json::{Value, json};
@@ -10,13 +13,22 @@ use tokio_util::sync::CancellationToken;
 use super::correlate::{Correlator, Send};
 use super::{Event, Severity, rfc3339};
 use crate::client::{collection_path, create, merge_patch, object_path};
+use crate::metrics::Family;
 use crate::{Error, Key};
 
-/// Sends until the queue is closed. After `stop` it sends what is queued and ends.
+/// Longest that an event waits until no object is being reconciled. Who looks at events can wait that long; an API server
+/// that is busy with applies and statuses should have them first.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a waiting event looks whether the work is done.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Sends until the queue is closed. After `stop` it sends what is queued and ends. Runs come first: an event waits until
+/// `running` is zero, at most for [`PATIENCE`].
 pub(super) async fn run(
     client: Client,
     controller: &'static str,
     host: String,
+    running: Family,
     mut events: mpsc::Receiver<Event>,
     stop: CancellationToken,
 ) {
@@ -29,6 +41,12 @@ pub(super) async fn run(
             () = stop.cancelled() => events.try_recv().ok(),
         };
         let Some(event) = event else { return };
+        while running.sum() > 0.0 && Timestamp::now() < event.at + PATIENCE {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = stop.cancelled() => break,
+            }
+        }
         let sent = send(&client, controller, &host, &mut correlator, &event, epoch.elapsed()).await;
         if let Err(error) = sent {
             // An Event about an object whose namespace goes away is refused; nobody misses it.
@@ -45,7 +63,7 @@ async fn send(
     host: &str,
     correlator: &mut Correlator,
     event: &Event,
-    now: std::time::Duration,
+    now: Duration,
 ) -> Result<(), Error> {
     let namespace = event.involved.namespace.as_str();
     let (message, id) = match correlator.decide(event, now) {
