@@ -27,6 +27,7 @@ mod load;
 mod manifest;
 mod metadata;
 mod order;
+mod release_name;
 mod render;
 mod schema;
 mod time;
@@ -46,9 +47,11 @@ pub use load::Chart;
 pub use manifest::{Manifest, Notes, Rendering, Separators, assemble, source, split};
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use order::{INSTALL_ORDER, UNINSTALL_ORDER, install_rank, uninstall_rank};
+pub use release_name::check_release_name;
 pub use render::{Files, Request, SchemaCheck};
 pub use time::Time;
 pub use values::{
-    Nulls, Set, Table, Warnings, coalesce_values, floats, overlay, read_values, set, to_json, to_value,
+    Nulls, Set, Table, Warnings, coalesce_values, floats, overlay, read_json_table, read_values, set,
+    to_json, to_value,
 };
 pub use wildcard::matches as matches_wildcard;

@@ -37,6 +37,15 @@ pub fn read_values(text: &[u8]) -> Result<Table, Error> {
     read_documents(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).map_err(Error::Values)
 }
 
+/// Reads a JSON object as values.
+///
+/// # Errors
+/// Text that is no JSON object.
+pub fn read_json_table(text: &[u8]) -> Result<Table, Error> {
+    let table: Table = serde_json::from_slice(text).map_err(|error| Error::Values(error.to_string()))?;
+    Ok(table.into_iter().map(|(key, value)| (key, floats(value))).collect())
+}
+
 pub(crate) fn read_documents(text: &[u8]) -> Result<Table, String> {
     let mut values = Table::new();
     for document in documents(text)? {

@@ -63,7 +63,7 @@ pub(crate) fn kind(value: &Value) -> &'static str {
 ///
 /// # Errors
 /// Go's text.
-pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
+pub fn read(text: &[u8]) -> Result<Value, String> {
     match read_with(text)? {
         (_, Some(problem)) => Err(problem),
         (value, None) => Ok(value),

@@ -71,6 +71,8 @@ use gotemplate::Functions;
 
 pub use error::Error;
 pub use gotemplate::{Limits, MissingKey, Str, Value};
+pub use json_read::read as read_json;
+pub use regexes::compile as compile_regex;
 pub use render::{Options, Scope, Templates, with_stack};
 pub use state::{Lookup, Purpose, Resolve};
 pub use yaml_text::{

@@ -47,7 +47,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
+/// Compiles a regular expression of Go's; `size` is the most that it may take, in bytes.
+///
+/// # Errors
+/// Go's text: `error parsing regexp: …`.
+pub fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
     let Ok(text) = std::str::from_utf8(pattern) else {
         return Err("error parsing regexp: invalid UTF-8".to_owned());
     };

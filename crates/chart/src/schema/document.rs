@@ -1,0 +1,337 @@
+//! A schema document: its parts, and what their references mean.
+
+use std::collections::{HashMap, HashSet};
+
+use regex::bytes::Regex;
+use serde_json::{Map, Value as Json};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Draft {
+    D4,
+    D6,
+    D7,
+    D2019,
+    D2020,
+}
+
+/// Part of a document with an address of its own.
+pub(super) struct Resource<'s> {
+    uri: String,
+    pub(super) draft: Draft,
+    node: &'s Json,
+    anchors: HashMap<&'s str, &'s Json>,
+    pub(super) dynamic_anchors: HashMap<&'s str, &'s Json>,
+}
+
+/// Schemas in schemas, deep.
+const DEEPEST: usize = 128;
+/// Largest compiled pattern, in bytes.
+const PATTERN_SIZE: usize = 1 << 20;
+const HOME: &str = "file:///values.schema.json";
+
+pub(super) struct Document<'s> {
+    pub(super) resources: Vec<Resource<'s>>,
+    /// The resource of each node that begins one, by its address in memory.
+    starts: HashMap<usize, usize>,
+    patterns: HashMap<&'s str, Regex>,
+    /// Nodes that were collected.
+    seen: HashSet<usize>,
+}
+
+/// A schema with the resource it belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'s> {
+    pub(super) node: &'s Json,
+    pub(super) resource: usize,
+}
+
+pub(super) enum Target<'s> {
+    Schema(Place<'s>),
+    /// Something that admits everything.
+    Anything,
+}
+
+fn address(node: &Json) -> usize {
+    std::ptr::from_ref(node) as usize
+}
+
+impl<'s> Document<'s> {
+    pub(super) fn new(root: &'s Json) -> Result<Document<'s>, String> {
+        let mut document = Document {
+            resources: Vec::new(),
+            starts: HashMap::new(),
+            patterns: HashMap::new(),
+            seen: HashSet::new(),
+        };
+        let draft = draft_of(root, Draft::D2020)?;
+        let uri = match root.as_object().and_then(|map| id(map, draft)) {
+            Some(id) => join(HOME, id),
+            None => HOME.to_owned(),
+        };
+        document.start(root, uri, draft);
+        // References may lead to places that are no schemas by their keyword: those count from then on.
+        let mut waiting = vec![Place { node: root, resource: 0 }];
+        while let Some(place) = waiting.pop() {
+            if document.seen.insert(address(place.node)) {
+                document.collect(place, 0)?;
+                document.targets(place, &mut waiting)?;
+            }
+        }
+        Ok(document)
+    }
+
+    fn start(&mut self, node: &'s Json, uri: String, draft: Draft) -> usize {
+        let place = self.resources.len();
+        let (anchors, dynamic_anchors) = (HashMap::new(), HashMap::new());
+        self.resources.push(Resource { uri, draft, node, anchors, dynamic_anchors });
+        self.starts.insert(address(node), place);
+        place
+    }
+
+    /// Finds resources, anchors and patterns.
+    fn collect(&mut self, at: Place<'s>, depth: usize) -> Result<(), String> {
+        if depth > DEEPEST {
+            return Err(format!("unable to validate schema: it is nested more than {DEEPEST} deep"));
+        }
+        let Json::Object(map) = at.node else { return Ok(()) };
+        let mut at = at;
+        if let Some(outer) = self.resources.get(at.resource)
+            && !std::ptr::eq(outer.node, at.node)
+        {
+            let draft = draft_of(at.node, outer.draft)?;
+            if let Some(id) = id(map, draft) {
+                let uri = join(&outer.uri, id);
+                at.resource = self.start(at.node, uri, draft);
+            }
+        }
+        if let Some(resource) = self.resources.get_mut(at.resource) {
+            let text = |key: &str| map.get(key).and_then(Json::as_str);
+            if resource.draft >= Draft::D2019 {
+                resource.anchors.extend(text("$anchor").map(|name| (name, at.node)));
+            } else if !map.contains_key("$ref") {
+                let key = if resource.draft == Draft::D4 { "id" } else { "$id" };
+                let name = text(key).and_then(|id| id.split_once('#')).map(|(_, name)| name);
+                resource.anchors.extend(name.filter(|name| !name.is_empty()).map(|name| (name, at.node)));
+            }
+            if resource.draft >= Draft::D2020
+                && let Some(name) = text("$dynamicAnchor")
+            {
+                resource.anchors.insert(name, at.node);
+                resource.dynamic_anchors.insert(name, at.node);
+            }
+        }
+        let patterns = map.get("pattern").and_then(Json::as_str).into_iter().chain(
+            map.get("patternProperties")
+                .and_then(Json::as_object)
+                .into_iter()
+                .flatten()
+                .map(|(key, _)| key.as_str()),
+        );
+        for pattern in patterns {
+            if !self.patterns.contains_key(pattern) {
+                let compiled = sprig::compile_regex(pattern.as_bytes(), PATTERN_SIZE).map_err(|problem| {
+                    format!(
+                        "invalid regex {} in values.schema.json: {problem}",
+                        gotemplate::quote(pattern.as_bytes())
+                    )
+                })?;
+                self.patterns.insert(pattern, compiled);
+            }
+        }
+        for node in sub_schemas(map) {
+            self.seen.insert(address(node));
+            self.collect(Place { node, resource: at.resource }, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Where the references lead: each must lead somewhere.
+    fn targets(&self, at: Place<'s>, found: &mut Vec<Place<'s>>) -> Result<(), String> {
+        let Json::Object(map) = at.node else { return Ok(()) };
+        let resource = self.resource_at(at.node, at.resource);
+        for key in ["$ref", "$recursiveRef", "$dynamicRef"] {
+            if let Some(reference) = map.get(key).and_then(Json::as_str)
+                && let Target::Schema(place) = self.resolve(reference, resource)?
+                && !self.seen.contains(&address(place.node))
+            {
+                found.push(place);
+            }
+        }
+        sub_schemas(map).try_for_each(|node| self.targets(Place { node, resource }, found))
+    }
+
+    fn resource_at(&self, node: &Json, outer: usize) -> usize {
+        self.starts.get(&address(node)).copied().unwrap_or(outer)
+    }
+
+    /// A schema within another.
+    pub(super) fn inner(&self, node: &'s Json, outer: usize) -> Place<'s> {
+        Place { node, resource: self.resource_at(node, outer) }
+    }
+
+    /// The first node of a resource.
+    pub(super) fn root_of(&self, resource: usize) -> Option<Place<'s>> {
+        self.resources.get(resource).map(|found| Place { node: found.node, resource })
+    }
+
+    pub(super) fn draft(&self, resource: usize) -> Draft {
+        self.resources.get(resource).map_or(Draft::D2020, |resource| resource.draft)
+    }
+
+    pub(super) fn matches(&self, pattern: &str, text: &str) -> bool {
+        self.patterns.get(pattern).is_some_and(|pattern| pattern.is_match(text.as_bytes()))
+    }
+
+    pub(super) fn resolve(&self, reference: &str, from: usize) -> Result<Target<'s>, String> {
+        let base = self.resources.get(from).map(|resource| resource.uri.as_str()).unwrap_or(HOME);
+        let (uri, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let uri = if uri.is_empty() { base.to_owned() } else { join(base, uri) };
+        let place = self.resources.iter().position(|resource| resource.uri == uri);
+        let place = place.or_else(|| (uri == HOME).then_some(0));
+        let Some((place, resource)) = place.and_then(|place| Some((place, self.resources.get(place)?)))
+        else {
+            let bare = uri.trim_start_matches("https://").trim_start_matches("http://");
+            if uri.starts_with("urn:") || bare.starts_with("json-schema.org/") {
+                return Ok(Target::Anything);
+            }
+            let problem = "references to other documents are not followed";
+            return Err(format!("failing loading {}: {problem}", gotemplate::quote(uri.as_bytes())));
+        };
+        let fragment = percent_decoded(fragment);
+        let shown = gotemplate::quote(format!("{uri}#{fragment}").as_bytes());
+        if fragment.is_empty() {
+            return Ok(Target::Schema(Place { node: resource.node, resource: place }));
+        }
+        if !fragment.starts_with('/') {
+            let found = resource.anchors.get(&*fragment).copied();
+            let node = found.ok_or_else(|| format!("anchor in {shown} not found in schema {:?}", HOME))?;
+            return Ok(Target::Schema(Place { node, resource: self.resource_at(node, place) }));
+        }
+        let mut at = Place { node: resource.node, resource: place };
+        for part in fragment.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let next = match at.node {
+                Json::Object(map) => map.get(&part),
+                Json::Array(items) => part.parse().ok().and_then(|i: usize| items.get(i)),
+                _ => None,
+            };
+            let node = next.ok_or_else(|| format!("json-pointer in {shown} not found"))?;
+            at = Place { node, resource: self.resource_at(node, at.resource) };
+        }
+        Ok(Target::Schema(at))
+    }
+}
+
+fn draft_of(node: &Json, outer: Draft) -> Result<Draft, String> {
+    let Some(schema) = node.get("$schema").and_then(Json::as_str) else { return Ok(outer) };
+    let bare = schema.strip_suffix('#').unwrap_or(schema);
+    let bare = bare.strip_prefix("http://").or_else(|| bare.strip_prefix("https://")).unwrap_or(bare);
+    match bare {
+        "json-schema.org/schema" | "json-schema.org/draft/2020-12/schema" => Ok(Draft::D2020),
+        "json-schema.org/draft/2019-09/schema" => Ok(Draft::D2019),
+        "json-schema.org/draft-07/schema" => Ok(Draft::D7),
+        "json-schema.org/draft-06/schema" => Ok(Draft::D6),
+        "json-schema.org/draft-04/schema" => Ok(Draft::D4),
+        _ => {
+            let shown = gotemplate::quote(schema.as_bytes());
+            Err(format!("failing loading {shown}: references to other documents are not followed"))
+        }
+    }
+}
+
+fn id(map: &Map<String, Json>, draft: Draft) -> Option<&str> {
+    if draft < Draft::D2019 && map.contains_key("$ref") {
+        return None;
+    }
+    let id = map.get(if draft == Draft::D4 { "id" } else { "$id" })?.as_str()?;
+    let id = id.split('#').next().unwrap_or_default();
+    (!id.is_empty()).then_some(id)
+}
+
+const ONE: &[&str] = &[
+    "not",
+    "additionalProperties",
+    "additionalItems",
+    "propertyNames",
+    "contains",
+    "if",
+    "then",
+    "else",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "contentSchema",
+    "items",
+];
+const LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems", "items"];
+const MAPS: &[&str] =
+    &["definitions", "$defs", "properties", "patternProperties", "dependencies", "dependentSchemas"];
+
+fn sub_schemas(map: &Map<String, Json>) -> impl Iterator<Item = &Json> {
+    let ones = ONE.iter().filter_map(|key| map.get(*key));
+    let lists = LISTS.iter().filter_map(|key| map.get(*key)?.as_array()).flatten();
+    let maps = MAPS.iter().filter_map(|key| map.get(*key)?.as_object()).flat_map(|map| map.values());
+    ones.chain(lists).chain(maps).filter(|node| node.is_object())
+}
+
+/// A reference relative to an address.
+fn join(base: &str, reference: &str) -> String {
+    let scheme = |text: &str| {
+        let (scheme, _) = text.split_once(':')?;
+        let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        valid.then(|| scheme.len())
+    };
+    let Some(end) = scheme(base).filter(|_| scheme(reference).is_none()) else { return reference.to_owned() };
+    let (scheme, rest) = base.split_at(end + 1);
+    if reference.starts_with("//") {
+        return format!("{scheme}{reference}");
+    }
+    let Some(rest) = rest.strip_prefix("//") else { return reference.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = if reference.starts_with('/') {
+        reference.to_owned()
+    } else {
+        let folder = path.rfind('/').and_then(|slash| path.get(..=slash)).unwrap_or("/");
+        format!("{folder}{reference}")
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => _ = parts.pop(),
+            part => parts.push(part),
+        }
+    }
+    format!("{scheme}//{host}/{}", parts.join("/"))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let decoded = match (first, after) {
+            (b'%', [a, b, ..]) => {
+                let digits = [*a, *b];
+                std::str::from_utf8(&digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            }
+            _ => None,
+        };
+        out.push(decoded.unwrap_or(*first));
+        rest = after.get(if decoded.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_joined() {
+        assert_eq!(join(HOME, "defs.json"), "file:///defs.json");
+        assert_eq!(join("https://x.y/a/b", "../c"), "https://x.y/c");
+        assert_eq!(join("https://x.y/a/b", "/c"), "https://x.y/c");
+        assert_eq!(join(HOME, "https://x.y/a"), "https://x.y/a");
+        assert_eq!(percent_decoded("a%25b%"), "a%b%");
+    }
+}
