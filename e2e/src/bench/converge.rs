@@ -67,11 +67,14 @@ impl Programs {
 
 async fn measure(title: &'static str, programs: &Programs, options: &Converge) -> Result<Run> {
     let (count, objects) = (options.kustomizations, options.objects);
-    let setup = format!("{count} Kustomizations of {objects} objects, {} workers", options.workers);
+    let setup = format!(
+        "{count} Kustomizations of {objects} objects (mix: {:?}), {} workers",
+        options.mix, options.workers
+    );
     eprintln!("{title}: {setup}");
     let git = HttpServer::start().await?;
     let repository = git.create("fleet")?;
-    repository.commit("main", "first", &fleet::files(count, objects, 1))?;
+    repository.commit("main", "first", &fleet::files(count, objects, options.mix, 1))?;
 
     let plane = ControlPlane::start_with(Options { audit: Audit::Requests, ..Options::default() }).await?;
     plane.install_crds().await?;
@@ -109,7 +112,7 @@ async fn measure(title: &'static str, programs: &Programs, options: &Converge) -
     };
     phases.push(meter.phase("install", install).await?);
 
-    let second = repository.commit("main", "second", &fleet::files(count, objects, 2))?;
+    let second = repository.commit("main", "second", &fleet::files(count, objects, options.mix, 2))?;
     let upgrade = async {
         request(&sources, "fleet", "upgrade").await?;
         converge(&kustomizations, count, PATIENCE, at_revision(second)).await

@@ -1,5 +1,6 @@
 //! The repository that is deployed and the objects that deploy it.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use testkit::git::Change;
 
@@ -15,7 +16,7 @@ pub(crate) fn name(number: usize) -> String {
 
 /// Every file of the repository in its `version`; from one version to the next, one object of each Kustomization
 /// changes.
-pub(crate) fn files(kustomizations: usize, objects: usize, version: u32) -> Vec<Change> {
+pub(crate) fn files(kustomizations: usize, objects: usize, mix: Mix, version: u32) -> Vec<Change> {
     let mut files = Vec::new();
     for number in 0..kustomizations {
         let name = name(number);
@@ -23,7 +24,7 @@ pub(crate) fn files(kustomizations: usize, objects: usize, version: u32) -> Vec<
         for object in 0..objects {
             let file = format!("{object}.json");
             listed.push_str(&format!("- {file}\n"));
-            let content = manifest(&name, object, version).to_string();
+            let content = manifest(&name, object, mix, version).to_string();
             files.push(Change::file(format!("{name}/{file}"), content));
         }
         let kustomization =
@@ -33,19 +34,33 @@ pub(crate) fn files(kustomizations: usize, objects: usize, version: u32) -> Vec<
     files
 }
 
-/// What a small service consists of; beyond five objects, more configuration.
-fn manifest(app: &str, object: usize, version: u32) -> Value {
+/// What the Kustomizations consist of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mix {
+    /// ConfigMaps, a ServiceAccount and a Secret: the cluster does nothing about them, so that the controllers are what is
+    /// measured
+    Config,
+    /// A ConfigMap, a ServiceAccount, a Service, a Deployment (without pods) and a Secret: the cluster's own controllers
+    /// answer with as many writes again, on the same processors
+    Service,
+}
+
+/// One object of an app; the first differs from version to version.
+fn manifest(app: &str, object: usize, mix: Mix, version: u32) -> Value {
     let labels = json!({"app": app});
     let meta =
         |suffix: &str| json!({"name": format!("{app}{suffix}"), "namespace": TARGET, "labels": labels});
-    match object {
-        0 => json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(""),
+    match (object, mix) {
+        (0, _) => json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(""),
             "data": {"version": version.to_string(), "settings": "level=info\ncolour=blue\nlimit=10\n"}}),
-        1 => json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta("")}),
-        2 => json!({"apiVersion": "v1", "kind": "Service", "metadata": meta(""),
-            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}}),
-        // No pods: their life is the cluster's work, not the controllers'.
-        3 => json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta(""),
+        (1, _) => json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta("")}),
+        (2, _) => json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta(""), "type": "Opaque",
+            "stringData": {"token": "not-a-secret"}}),
+        (3, Mix::Service) => {
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": meta(""),
+            "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}})
+        }
+        (4, Mix::Service) => json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta(""),
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {
                 "metadata": {"labels": labels},
                 "spec": {"serviceAccountName": app, "containers": [{
@@ -53,9 +68,7 @@ fn manifest(app: &str, object: usize, version: u32) -> Value {
                     "ports": [{"name": "http", "containerPort": 8080}],
                     "envFrom": [{"configMapRef": {"name": app}}],
                     "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}]}}}}),
-        4 => json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta(""), "type": "Opaque",
-            "stringData": {"token": "not-a-secret"}}),
-        more => json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(&format!("-{more}")),
+        (more, _) => json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta(&format!("-{more}")),
             "data": {"number": more.to_string()}}),
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Converge {
     /// Objects of each Kustomization
     #[arg(long, default_value_t = 5)]
     objects: usize,
+    /// What they are
+    #[arg(long, value_enum, default_value_t = fleet::Mix::Config)]
+    mix: fleet::Mix,
     /// Reconciles at once in each controller
     #[arg(long, default_value_t = 20)]
     workers: usize,
