@@ -165,7 +165,10 @@ async fn objects_follow_the_artifact() -> Result<()> {
         "nothing is written without need"
     );
     let history = object["status"]["history"].as_array().unwrap();
-    assert_eq!((history.len(), &history[0]["totalReconciliations"]), (1, &json!(3)));
+    // A pass that an event of the first apply woke may have come on top of the three that were asked for.
+    let total = history[0]["totalReconciliations"].as_u64().unwrap();
+    assert_eq!(history.len(), 1);
+    assert!((3..=4).contains(&total), "{total} reconciliations");
 
     // One renamed, one changed, none left.
     let changed = config_map("two", "2");
