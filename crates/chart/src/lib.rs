@@ -1,4 +1,4 @@
-//! Helm charts: loading, values, dependencies, schemas, rendering, hooks, manifests.
+//! Helm charts: loading, values, dependencies, schemas, rendering, hooks, manifests, release records.
 //!
 //! The way of a chart, each step as Helm 4.2 does it:
 //!
@@ -7,6 +7,7 @@
 //! 3. [`Chart::process_dependencies`] decides which sub-charts there are;
 //! 4. [`Chart::render`] combines and checks the values and renders the templates;
 //! 5. [`assemble`] cuts the files into hooks, manifests and notes, in install order.
+//! 6. [`Release`] is what Helm keeps of a revision, read and written as Helm does.
 //!
 //! Pure: no IO, no clock, nothing random; time and seed come with [`sprig::Options`], a disk through [`FileTree`]. A
 //! [`Chart`] can be shared between threads. Charts are input from strangers: sizes, depths and steps are limited, and no
@@ -27,6 +28,7 @@ mod load;
 mod manifest;
 mod metadata;
 mod order;
+mod record;
 mod release_name;
 mod render;
 mod schema;
@@ -47,6 +49,9 @@ pub use load::Chart;
 pub use manifest::{Manifest, Notes, Rendering, Separators, assemble, source, split};
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use order::{INSTALL_ORDER, UNINSTALL_ORDER, install_rank, uninstall_rank};
+pub use record::{
+    Driver, Info, Release, SYSTEM_LABELS, Stamp, Status, StoredChart, StoredFile, check_labels,
+};
 pub use release_name::check_release_name;
 pub use render::{Files, Request, SchemaCheck};
 pub use time::Time;

@@ -59,6 +59,12 @@ impl Time {
     }
 }
 
+impl Default for Time {
+    fn default() -> Time {
+        Time::zero()
+    }
+}
+
 impl From<Timestamp> for Time {
     fn from(at: Timestamp) -> Time {
         Time { at, offset: Offset::UTC }
