@@ -153,6 +153,16 @@ impl FileTree for [(&str, &str)] {
     }
 }
 
+impl FileTree for &[(&str, &str)] {
+    fn entries(&self, folder: &str) -> Result<Vec<Entry>, String> {
+        (**self).entries(folder)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        (**self).read(path)
+    }
+}
+
 impl<const N: usize> FileTree for [(&str, &str); N] {
     fn entries(&self, folder: &str) -> Result<Vec<Entry>, String> {
         self.as_slice().entries(folder)

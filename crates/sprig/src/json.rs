@@ -2,7 +2,7 @@
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{Fault, Function, ListType, Value, chars};
+use gotemplate::{DictType, Fault, Function, ListType, Value, chars};
 
 use crate::args::{Args, Outcome};
 use crate::json_read;
@@ -100,6 +100,10 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
                 break_line(style, depth, out);
             }
             out.push(b']');
+        }
+        // As in `toYaml`: the only one is nil.
+        Value::Dict(dict) if matches!(dict.ty, DictType::Str) && dict.is_empty() => {
+            out.extend_from_slice(b"null");
         }
         Value::Dict(dict) => {
             out.push(b'{');
