@@ -10,7 +10,7 @@ use crate::load::{Place, Session};
 use crate::options::{Options, Reorder};
 use crate::origin::{Origin, list_to_yaml};
 use crate::refs::{resolve_vars, update_names};
-use crate::resource::Resource;
+use crate::resource::{Previous, Resource};
 use crate::target::{Accumulator, Target, accumulate, load_target};
 use crate::transform::{World, sort};
 
@@ -147,6 +147,14 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
             || resource.id().name.is_empty() && !resource.id().gvk.kind.ends_with("List")
         {
             session.fail(&target.at(""), format!("{} has lost its kind or name", resource.id()));
+        }
+    }
+    for resource in acc.resources.iter() {
+        let odd = |previous: &Previous| previous.name.contains(',') || previous.kind.contains(',');
+        if resource.previous.iter().any(odd) {
+            let message =
+                format!("{} had a kind or name with a comma; such objects cannot be followed", resource.id());
+            session.fail(&target.at(""), message);
         }
     }
     acc.resources.retain(|resource| {

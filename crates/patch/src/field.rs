@@ -118,23 +118,30 @@ fn set_new(map: &mut Map, name: &str, value: Value) {
     map.insert_entry(Entry { key: Scalar::plain(name), value });
 }
 
-/// Sets a string entry of a mapping. A null is left alone.
+/// Sets a string entry of a mapping, as one of the scalars that share the node `share`. A null is left alone. Returns the
+/// number of the node that was there, if that was shared, too: it keeps its number, and has to be set wherever it stands.
 ///
 /// # Errors
 /// [`FieldError::NotMap`] if the node is no mapping.
-pub fn set_string(node: &mut Value, name: &str, text: &str) -> Result<(), FieldError> {
+pub fn set_string(node: &mut Value, name: &str, text: &str, share: u32) -> Result<Option<u32>, FieldError> {
     match node {
-        Value::Scalar(scalar) if scalar.is_null() => Ok(()),
+        Value::Scalar(scalar) if scalar.is_null() => Ok(None),
         _ if name.is_empty() => Err(FieldError::Name { field: String::new() }),
         Value::Map(map) => {
-            match map.get_mut(name) {
-                Some(before) => {
-                    let style = before.as_scalar().map_or(Style::Plain, Scalar::style);
-                    *before = Value::Scalar(Scalar::str(text).with_style(style));
-                }
-                None => set_new(map, name, Value::str(text)),
-            }
-            Ok(())
+            let Some(before) = map.get_mut(name) else {
+                set_new(map, name, Value::Scalar(Scalar::str(text).shared_as(share)));
+                return Ok(None);
+            };
+            let (style, shared) = match before.as_scalar() {
+                Some(scalar) => (scalar.style(), scalar.share()),
+                None => (Style::Plain, None),
+            };
+            let after = Scalar::str(text).with_style(style);
+            *before = Value::Scalar(match shared {
+                Some(number) => after.shared_as(number),
+                None => after,
+            });
+            Ok(shared)
         }
         other => Err(FieldError::NotMap { found: kind_name(other) }),
     }
@@ -170,7 +177,7 @@ fn scalar_style(node: &Value) -> Result<Style, FieldError> {
 /// A scalar without a tag: its type is what its text reads as, unless it is quoted.
 fn untagged(text: &str, style: Style) -> Scalar {
     match style {
-        Style::Plain => Scalar::plain(text),
+        Style::Plain => Scalar::untagged(text),
         quoted => Scalar::str(text).with_style(quoted),
     }
 }

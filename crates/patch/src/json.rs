@@ -149,8 +149,12 @@ impl Operation {
             Verb::Add => self.add(index, document, value()),
             Verb::Remove => self.remove(index, document, &self.path).map(drop),
             Verb::Replace => {
-                let place = self.find(index, document, &self.path)?;
-                *place = value();
+                // Kustomize makes a field that is not there, and only misses items of lists.
+                let (container, key) = self.container(index, document, &self.path)?;
+                match container {
+                    Value::Map(map) => drop(map.insert(key, value())),
+                    list => *child(list, &key).ok_or_else(|| self.missing(index, &self.path))? = value(),
+                }
                 Ok(())
             }
             Verb::Move => {
@@ -158,7 +162,14 @@ impl Operation {
                 self.add(index, document, value)
             }
             Verb::Copy => {
-                let value = self.find(index, document, &self.from)?.clone();
+                // A field that is not there is copied as null.
+                let (container, key) = self.container(index, document, &self.from)?;
+                let is_map = container.kind() == Kind::Map;
+                let value = match child(container, &key) {
+                    Some(value) => value.clone(),
+                    None if is_map => Value::null(),
+                    None => return Err(self.missing(index, &self.from)),
+                };
                 self.add(index, document, value)
             }
             Verb::Test => {
@@ -409,6 +420,10 @@ mod tests {
                 json!({"a": {"b": [1, 2, 3]}, "c/d": "x"}),
             ),
             (
+                json!([{"op": "replace", "path": "/new", "value": 1}, {"op": "copy", "from": "/gone", "path": "/z"}]),
+                json!({"a": {"b": [1, 2, 3]}, "c/d": "x", "new": 1, "z": null}),
+            ),
+            (
                 json!([{"op": "test", "path": "/none", "value": null}]),
                 json!({"a": {"b": [1, 2, 3]}, "c/d": "x"}),
             ),
@@ -422,7 +437,8 @@ mod tests {
         let document = json!({"a": [1]});
         for patch in [
             json!([{"op": "remove", "path": "/b"}]),
-            json!([{"op": "replace", "path": "/b", "value": 1}]),
+            json!([{"op": "replace", "path": "/a/1", "value": 1}]),
+            json!([{"op": "copy", "from": "/a/1", "path": "/b"}]),
             json!([{"op": "add", "path": "/b/c", "value": 1}]),
             json!([{"op": "add", "path": "/a/3", "value": 1}]),
             json!([{"op": "add", "path": "", "value": 1}]),

@@ -180,8 +180,14 @@ impl List {
                     Value::Scalar(_) => return Ok(Some(other)),
                     _ => {}
                 }
+                // With a key missing, kustomize does not find again what it is about to remove.
+                let stays = values.iter().any(String::is_empty).then(|| self.item(place).clone());
                 let item = self.take(place);
-                self.put(place, merge.node(item, Patch::Other(patch), node)?)
+                let left = self.put(place, merge.node(item, Patch::Other(patch), node)?)?;
+                if let (None, Some(item), Some(slot)) = (left, stays, self.items.get_mut(place)) {
+                    *slot = item;
+                }
+                Ok(left)
             }
         }
     }

@@ -126,7 +126,11 @@ impl<'s> Merge<'s> {
                 }
             }
             (Value::Scalar(target), Patch::Other(Value::Scalar(patch))) => {
-                Ok(Some(Value::Scalar(patch.with_style(target.style()))))
+                let patch = patch.with_style(target.style());
+                Ok(Some(Value::Scalar(match target.share() {
+                    Some(number) => patch.shared_as(number),
+                    None => patch,
+                })))
             }
             (target, _) => Ok(Some(target)),
         }
@@ -246,7 +250,7 @@ impl<'s> Merge<'s> {
 
     fn associative(
         &mut self,
-        target: Vec<Value>,
+        mut target: Vec<Value>,
         patch: Patch,
         keys: &[String],
         node: Option<Node<'s>>,
@@ -258,7 +262,12 @@ impl<'s> Merge<'s> {
                 Directive::Replace => return List::own(patch).merge(self, keys, items).map(Some),
                 Directive::Merge => Some(patch),
             },
-            Patch::Same => return List::own(target).merge(self, keys, items).map(Some),
+            Patch::Same => match self.list_directive(&mut target)? {
+                Directive::Delete => return Ok(None),
+                Directive::Replace | Directive::Merge => {
+                    return List::own(target).merge(self, keys, items).map(Some);
+                }
+            },
             Patch::Absent | Patch::Other(_) => None,
         };
         List::new(target, patch).merge(self, keys, items).map(Some)

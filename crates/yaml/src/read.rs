@@ -66,6 +66,19 @@ pub fn read_documents(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, R
     Ok(documents)
 }
 
+/// Whether a file has more than one piece for [`read_documents`], be they empty.
+#[must_use]
+pub fn has_separator(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(4).position(|window| window == b"\n---") {
+        rest = rest.get(at + 4..).unwrap_or_default();
+        if rest.contains(&b'\n') {
+            return true;
+        }
+    }
+    false
+}
+
 /// Reads the first document; `None` when there is none.
 ///
 /// # Errors

@@ -63,6 +63,15 @@ pub enum Style {
     Folded,
 }
 
+/// Instead of a column: the scalar shares its node with others, and has the number of that instead of a line.
+const SHARED: u16 = u16::MAX;
+
+/// Instead of a column: the scalar has no tag of its own.
+const UNTAGGED: u16 = u16::MAX - 1;
+
+/// The last column that is told apart from those behind it.
+pub(crate) const LAST_COLUMN: u16 = u16::MAX - 2;
+
 /// A scalar node: 24 bytes and cheap to clone.
 ///
 /// Equality compares tag and text: `1.0` and `1` differ, `"a"` and `a` do not.
@@ -167,18 +176,49 @@ impl Scalar {
     #[inline]
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.line
+        if self.column == SHARED { 0 } else { self.line }
     }
 
     /// Column in the source, counted from 1; 0 when it was not read from a source.
     #[must_use]
     pub fn column(&self) -> u16 {
-        self.column
+        if self.column > LAST_COLUMN { 0 } else { self.column }
+    }
+
+    /// The same scalar, without a position, as one of those that share a node in Kustomize: where one of them is set,
+    /// all are.
+    #[must_use]
+    pub fn shared_as(mut self, number: u32) -> Scalar {
+        self.line = number;
+        self.column = SHARED;
+        self
+    }
+
+    /// The number of the node that this scalar shares with others, if it does.
+    #[must_use]
+    pub fn share(&self) -> Option<u32> {
+        (self.column == SHARED).then_some(self.line)
+    }
+
+    /// A scalar without a tag, as a Go program makes it that sets only `node.Value`: its type is always what its text reads
+    /// as.
+    #[must_use]
+    pub fn untagged(text: impl Into<Text>) -> Scalar {
+        Scalar { column: UNTAGGED, ..Scalar::plain(text) }
+    }
+
+    /// Whether the scalar was made by [`Scalar::untagged`].
+    #[must_use]
+    pub fn is_untagged(&self) -> bool {
+        self.column == UNTAGGED
     }
 
     /// Replaces the text and keeps tag, style and position, as a Go program that sets `node.Value` does.
     pub fn set_text(&mut self, text: impl Into<Text>) {
         self.text = text.into();
+        if self.column == UNTAGGED {
+            self.tag = resolve_plain(&self.text, Profile::V3).tag();
+        }
     }
 
     /// Replaces the tag.
@@ -232,8 +272,9 @@ impl Scalar {
         match (self.tag, plain) {
             (Tag::Float, Plain::Int(n)) => Ok(Resolved::Float(n as f64)),
             (tag, plain) if tag != plain.tag() => wrong(&plain),
-            // A null without text in a flow collection: written and read again by go-yaml it is an empty string.
-            (_, Plain::Null) if self.style == Style::SingleQuoted => Ok(Resolved::Str(Cow::Borrowed(""))),
+            // A value that took the place of a quoted one, or a null without text in a flow collection: go-yaml writes it
+            // with quotes, and reads a string.
+            _ if self.style != Style::Plain => Ok(Resolved::Str(Cow::Borrowed(&self.text))),
             (_, Plain::Null) => Ok(Resolved::Null),
             (_, Plain::Bool(b)) => Ok(Resolved::Bool(b)),
             (_, Plain::Int(n)) => Ok(Resolved::Int(n)),

@@ -3,16 +3,15 @@
 //!
 //! The input has a Deployment for each resource, and an overlay with a namespace, labels, images and one patch on all.
 
-#[path = "../fuzz/grammar.rs"]
-#[allow(dead_code, reason = "only the case type is used here")]
-mod grammar;
+#[path = "../fuzz/case.rs"]
+mod case;
 #[path = "../fuzz/oracle.rs"]
 mod oracle;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use grammar::Case;
+use case::Case;
 use kustomize::{MemoryFileSystem, Options, build};
 use oracle::Oracle;
 
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
     println!("resources   input kB    ours ms   us each  peak memory/input  kustomize ms   ratio");
     for size in sizes.split(',').filter_map(|size| size.parse().ok()) {
         let Some((milliseconds, memory)) = measure(size) else { return ExitCode::from(2) };
-        let case = case(size);
+        let case = scenario(size);
         let bytes: usize = case.files.iter().map(|(_, content)| content.len()).sum();
         let mut peer = "-".to_owned();
         let mut ratio = "-".to_owned();
@@ -75,7 +74,7 @@ fn measure(size: u32) -> Option<(f64, f64)> {
 
 /// Builds once for the memory, then for the time; prints both.
 fn alone(size: u32) -> ExitCode {
-    let case = case(size);
+    let case = scenario(size);
     let mut files = MemoryFileSystem::new();
     for (path, content) in case.files {
         files.insert(&path, content);
@@ -125,7 +124,7 @@ fn peak_memory() -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-fn case(size: u32) -> Case {
+fn scenario(size: u32) -> Case {
     let mut resources = String::new();
     for number in 0..size {
         if number > 0 {

@@ -1,20 +1,31 @@
 //! Builds random kustomizations with this engine and with the real one, and compares:
-//! `cargo run -p kustomize --example fuzz -- [--seconds N] [--seed S] [--keep-going]`.
+//! `cargo xtask fuzz kustomize [--seconds N] [--seed S] [--keep-going] [--errors]`.
 //!
-//! A case that differs is made as small as it gets and printed; the exit code is then 1. The real program is
-//! `hack/tools/cmd/kustomizeloop`, built when it is missing; it needs Go.
+//! A case that differs is made as small as it gets, printed, and kept as a conformance case below the system's folder
+//! for temporary files; the exit code is then 1. Only where both programs fail, their messages may differ. What the real
+//! program answers is asked several times before it counts as a difference, because some of its answers depend on the
+//! order of Go's maps. The real program is `hack/tools/cmd/kustomizeloop`, built when it is missing; it needs Go.
 
+mod case;
 mod grammar;
 mod oracle;
+mod save;
 mod shrink;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use grammar::{Case, Random};
+use case::Case;
+use grammar::Random;
 use kustomize::{LoadRestrictions, MemoryFileSystem, Options, Reorder, RootDecoding, build};
 use oracle::Oracle;
+
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_secs(30);
+
+/// How often the real program is asked again before a difference counts.
+const REPEATS: usize = 5;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -22,8 +33,18 @@ fn main() -> ExitCode {
         let value = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
         value.and_then(|value| value.parse().ok()).unwrap_or(default)
     };
-    let (seconds, mut seed) = (number("--seconds", 60), number("--seed", 1));
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    // Later runs go on where earlier ones cannot have been.
+    let (seconds, mut seed) = (number("--seconds", 60), number("--seed", now * 1_000_000));
     let keep_going = args.iter().any(|arg| arg == "--keep-going");
+    let show_errors = args.iter().any(|arg| arg == "--errors");
+    if args.iter().any(|arg| arg == "--show") {
+        for (path, content) in grammar::case(&mut Random::new(seed)).files {
+            println!("-- {path} --\n{content}");
+        }
+        return ExitCode::SUCCESS;
+    }
     let mut oracle = match Oracle::start() {
         Ok(oracle) => oracle,
         Err(error) => {
@@ -31,15 +52,29 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    println!("fuzzing against the real kustomize for {seconds} s, from seed {seed}");
     std::panic::set_hook(Box::new(|_| {}));
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let (mut cases, mut outputs, mut different) = (0u64, 0u64, 0u64);
+    let start = Instant::now();
+    let end = start + Duration::from_secs(seconds);
+    let mut told = start;
+    let mut counts = Counts::default();
     while Instant::now() < end {
         let case = grammar::case(&mut Random::new(seed));
         match compare(&case, &mut oracle) {
-            Verdict::Same { output } => outputs += u64::from(output),
+            Verdict::Same { output: true } => counts.outputs += 1,
+            Verdict::Same { output: false } => {
+                counts.errors += 1;
+                if show_errors {
+                    println!(
+                        "seed {seed}: {:?}\n    ours: {:?}",
+                        oracle.build(&case).err(),
+                        ours(&case).err()
+                    );
+                }
+            }
+            Verdict::Varies => counts.varying += 1,
             Verdict::Different => {
-                different += 1;
+                counts.different += 1;
                 let small = shrink::shrink(case, |candidate| {
                     matches!(compare(candidate, &mut oracle), Verdict::Different)
                 });
@@ -49,25 +84,67 @@ fn main() -> ExitCode {
                 }
             }
         }
-        cases += 1;
+        counts.cases += 1;
         seed += 1;
+        if told.elapsed() >= PROGRESS {
+            told = Instant::now();
+            println!("{:5} s: {counts}", start.elapsed().as_secs());
+        }
     }
-    println!("{cases} cases, {outputs} with output, {different} different; next seed {seed}");
-    ExitCode::from(u8::from(different > 0))
+    println!("{counts}; next seed {seed}");
+    ExitCode::from(u8::from(counts.different > 0))
+}
+
+#[derive(Default)]
+struct Counts {
+    cases: u64,
+    outputs: u64,
+    errors: u64,
+    varying: u64,
+    different: u64,
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counts { cases, outputs, errors, varying, different } = self;
+        write!(
+            f,
+            "{cases} cases, {outputs} equal outputs, {errors} errors in both, {varying} for which the real program \
+             answers now this, now that, {different} different"
+        )
+    }
 }
 
 enum Verdict {
-    Same { output: bool },
+    Same {
+        output: bool,
+    },
+    /// The real program does not always answer the same.
+    Varies,
     Different,
 }
 
 fn compare(case: &Case, oracle: &mut Oracle) -> Verdict {
-    match (ours(case), oracle.build(case)) {
-        (Ok(ours), Ok(theirs)) if ours == theirs => Verdict::Same { output: true },
-        (Err(error), _) if error == PANICKED => Verdict::Different,
-        (Err(_), Err(_)) => Verdict::Same { output: false },
-        _ => Verdict::Different,
+    let ours = ours(case);
+    let theirs = oracle.build(case);
+    if ours.as_ref().is_err_and(|error| error == PANICKED) {
+        return Verdict::Different;
     }
+    let same = |theirs: &Result<String, String>| match (&ours, theirs) {
+        (Ok(ours), Ok(theirs)) => ours == theirs,
+        (Err(_), Err(_)) => true,
+        _ => false,
+    };
+    if same(&theirs) {
+        return Verdict::Same { output: ours.is_ok() };
+    }
+    for _ in 0..REPEATS {
+        let again = oracle.build(case);
+        if same(&again) || again.is_ok() != theirs.is_ok() || again.ok() != theirs.as_ref().ok().cloned() {
+            return Verdict::Varies;
+        }
+    }
+    Verdict::Different
 }
 
 const PANICKED: &str = "it panicked";
@@ -96,13 +173,22 @@ fn ours(case: &Case) -> Result<String, String> {
 }
 
 fn report(seed: u64, case: &Case, oracle: &mut Oracle) {
+    let (theirs, ours) = (oracle.build(case), ours(case));
     println!("==== seed {seed}, path {:?}, reorder {}", case.path, case.reorder);
     for (path, content) in &case.files {
         println!("-- {path} --\n{content}");
     }
-    let show = |answer: Result<String, String>| match answer {
-        Ok(text) => text,
+    let show = |answer: &Result<String, String>| match answer {
+        Ok(text) => text.clone(),
         Err(error) => format!("error: {error}\n"),
     };
-    println!("-- kustomize --\n{}-- ours --\n{}", show(oracle.build(case)), show(ours(case)));
+    println!("-- kustomize --\n{}-- ours --\n{}", show(&theirs), show(&ours));
+    match save::save(seed, case, &theirs) {
+        Ok(path) => println!(
+            "kept in {}; run it with `cargo xtask conformance {}`",
+            path.display(),
+            save::folder().display()
+        ),
+        Err(error) => eprintln!("cannot keep the case: {error}"),
+    }
 }

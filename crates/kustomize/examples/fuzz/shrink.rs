@@ -1,6 +1,6 @@
 //! Makes a case that differs smaller, as long as it still differs.
 
-use crate::grammar::Case;
+use crate::case::Case;
 
 /// Removes files and runs of lines while `differs` holds.
 pub fn shrink(mut case: Case, mut differs: impl FnMut(&Case) -> bool) -> Case {
@@ -17,7 +17,11 @@ pub fn shrink(mut case: Case, mut differs: impl FnMut(&Case) -> bool) -> Case {
             for run in [16, 8, 4, 2, 1] {
                 let mut line = 0;
                 while let Some(candidate) = without_lines(&case, file, line, run) {
-                    if differs(&candidate) { case = candidate } else { line += run }
+                    if candidate.files != case.files && differs(&candidate) {
+                        case = candidate
+                    } else {
+                        line += run
+                    }
                 }
             }
             file += 1;
@@ -36,7 +40,10 @@ fn without_lines(case: &Case, file: usize, from: usize, count: usize) -> Option<
     if from >= lines.len() {
         return None;
     }
-    let kept = lines.iter().enumerate().filter(|(at, _)| !(from..from + count).contains(at));
+    // Objects without these differ in ways of no interest.
+    let named = |line: &str| line.starts_with("apiVersion:") || line.starts_with("kind:");
+    let kept =
+        lines.iter().enumerate().filter(|(at, line)| !(from..from + count).contains(at) || named(line));
     let shorter = kept.map(|(_, line)| *line).collect();
     *content = shorter;
     Some(candidate)

@@ -59,11 +59,16 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 /// Turns a generated object into what replaces `old`: with its metadata, and for a merge its data under the new.
-pub(crate) fn merge_generated(new: &mut Resource, old: &Resource, with_data: bool) {
+///
+/// # Errors
+/// If `stringData` of a Secret is no mapping of scalars.
+pub(crate) fn merge_generated(new: &mut Resource, old: &Resource, with_data: bool) -> Result<(), String> {
     let id = old.id().clone();
     for field in ["labels", "annotations"] {
-        let texts =
-            merged(&[texts(old.value(), &["metadata", field]), texts(new.value(), &["metadata", field])]);
+        let texts = merged(&[
+            own_texts(old.value(), &["metadata", field]),
+            own_texts(new.value(), &["metadata", field]),
+        ]);
         let Some(metadata) = new.value_mut().ensure_map(&["metadata"]) else { continue };
         metadata.remove(field);
         set_texts(metadata, field, texts);
@@ -78,23 +83,57 @@ pub(crate) fn merge_generated(new: &mut Resource, old: &Resource, with_data: boo
     }
     if with_data {
         for field in ["data", "binaryData"] {
-            let texts = merged(&[texts(old.value(), &[field]), texts(new.value(), &[field])]);
+            let mut before = texts(old.value(), &[field]);
+            if field == "data" && id.gvk.kind == "Secret" {
+                before.extend(encoded_string_data(old)?);
+            }
+            let texts = merged(&[before, texts(new.value(), &[field])]);
             if let Value::Map(object) = new.value_mut() {
                 object.remove(field);
                 set_texts(object, field, texts);
             }
         }
     }
+    new.transformations.clone_from(&old.transformations);
+    new.generated = old.generated;
     new.needs_hash &= old.needs_hash;
     new.behavior = old.behavior;
     new.previous.clone_from(&old.previous);
     new.prefixes.clone_from(&old.prefixes);
     new.suffixes.clone_from(&old.suffixes);
     new.var_names.clone_from(&old.var_names);
+    Ok(())
+}
+
+/// The `stringData` of a Secret as its `data`.
+fn encoded_string_data(secret: &Resource) -> Result<Texts, String> {
+    let mut encoded = Texts::new();
+    match secret.value().get("stringData") {
+        None => {}
+        Some(value) if value.is_null() => {}
+        Some(Value::Map(map)) => {
+            for (name, value) in map.iter() {
+                let Value::Scalar(scalar) = value else {
+                    return Err(format!("{}: stringData.{name} must be a scalar", secret.id()));
+                };
+                let text = if scalar.is_null() { "" } else { scalar.text() };
+                encoded.insert(name.to_owned(), encode(text.as_bytes()));
+            }
+        }
+        Some(_) => return Err(format!("{}: stringData must be a mapping", secret.id())),
+    }
+    Ok(encoded)
 }
 
 type Texts = BTreeMap<String, String>;
 
+/// Labels or annotations: the text of each, of nulls, too.
+fn own_texts(value: &Value, path: &[&str]) -> Texts {
+    let Some(Value::Map(map)) = value.at(path) else { return Texts::new() };
+    map.iter().map(|(name, value)| (name.to_owned(), value.text().unwrap_or_default().to_owned())).collect()
+}
+
+/// Data: nulls are empty.
 fn texts(value: &Value, path: &[&str]) -> Texts {
     let Some(Value::Map(map)) = value.at(path) else { return Texts::new() };
     (map.iter())

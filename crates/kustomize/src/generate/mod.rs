@@ -64,6 +64,7 @@ pub(crate) fn make(
         object.insert("immutable", true);
     }
     let mut resource = Resource::new(Value::Map(object), |gvk| world.is_cluster_scoped(gvk));
+    resource.generated = true;
     resource.needs_hash = !options.disable_name_suffix_hash;
     resource.behavior = match generator.behavior.as_str() {
         "merge" => Behavior::Merge,

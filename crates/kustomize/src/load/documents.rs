@@ -13,11 +13,13 @@ pub(crate) fn objects(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, S
     let mut queue: VecDeque<Value> = VecDeque::new();
     match <[Value; 1]>::try_from(documents) {
         // A single List is only a wrapping.
-        Ok([Value::Map(mut list)]) if is_list_of_anything(&list) => {
-            if let Some(Value::Seq(items)) = list.remove("items") {
-                add_checked(&mut queue, items)?;
+        Ok([Value::Map(mut list)]) if is_list_of_anything(&list) => match list.remove("items") {
+            Some(Value::Seq(items)) => add_checked(&mut queue, items)?,
+            Some(Value::Map(items)) if !items.is_empty() => {
+                return Err("items of a List must be a list, not a mapping".to_owned());
             }
-        }
+            _ => {}
+        },
         Ok([single]) => add_checked(&mut queue, vec![single])?,
         Err(documents) => add_checked(&mut queue, documents)?,
     }
@@ -31,7 +33,11 @@ pub(crate) fn objects(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, S
         let kind = kind.to_owned();
         match object.as_map_mut().and_then(|map| map.remove("items")) {
             Some(Value::Seq(items)) => {
-                let items = items.into_iter().map(patch::through_json).collect::<Result<_, _>>();
+                let items = items
+                    .into_iter()
+                    .map(with_plain_nulls)
+                    .map(patch::through_json)
+                    .collect::<Result<_, _>>();
                 add_checked(&mut queue, items.map_err(|error| error.to_string())?)?;
             }
             Some(other) if other.is_null() => {}
@@ -39,6 +45,21 @@ pub(crate) fn objects(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, S
         }
     }
     Ok(out)
+}
+
+/// Nulls without text in flow collections, which elsewhere become empty strings, as true nulls.
+fn with_plain_nulls(value: Value) -> Value {
+    match value {
+        Value::Scalar(scalar) if scalar.is_null() => Value::null(),
+        Value::Scalar(scalar) => Value::Scalar(scalar),
+        Value::Seq(items) => Value::Seq(items.into_iter().map(with_plain_nulls).collect()),
+        Value::Map(mut map) => {
+            for value in map.values_mut() {
+                *value = with_plain_nulls(std::mem::take(value));
+            }
+            Value::Map(map)
+        }
+    }
 }
 
 fn is_list_of_anything(map: &yaml::Map) -> bool {

@@ -144,7 +144,9 @@ fn replace(node: &mut Value, values: &Values<'_>, used: &mut BTreeSet<String>) -
         Value::Seq(items) => {
             for item in items {
                 match item {
-                    Value::Scalar(scalar) if scalar.tag() == Tag::Str => replace_scalar(scalar, values, used),
+                    Value::Scalar(scalar) if scalar.tag() == Tag::Str || scalar.is_untagged() => {
+                        replace_scalar(scalar, values, used)
+                    }
                     Value::Map(_) => return Err(FieldError::NotScalar { found: "a mapping" }),
                     Value::Seq(_) => return Err(FieldError::NotScalar { found: "a list" }),
                     Value::Scalar(_) => {
@@ -158,6 +160,10 @@ fn replace(node: &mut Value, values: &Values<'_>, used: &mut BTreeSet<String>) -
 }
 
 fn replace_scalar(scalar: &mut Scalar, values: &Values<'_>, used: &mut BTreeSet<String>) {
+    if scalar.is_untagged() {
+        // What has no type yet is taken for a string, and is one from here on.
+        *scalar = Scalar::str(scalar.shared_text());
+    }
     if scalar.tag() != Tag::Str || !scalar.text().contains('$') {
         return;
     }

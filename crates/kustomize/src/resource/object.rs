@@ -32,9 +32,13 @@ pub struct Resource {
     pub(crate) prefixes: Vec<String>,
     pub(crate) suffixes: Vec<String>,
     pub(crate) needs_hash: bool,
+    /// Whether a generator made the object.
+    pub(crate) generated: bool,
     pub(crate) behavior: Behavior,
     pub(crate) origin: Option<Origin>,
     pub(crate) transformations: Vec<Origin>,
+    /// Numbers of shared nodes: those from here on are in use. See [`Resource::new_share`].
+    shares: std::ops::Range<u32>,
     /// Names of the `vars` that take their value from this object.
     pub(crate) var_names: Vec<String>,
 }
@@ -66,9 +70,11 @@ impl Resource {
             prefixes: Vec::new(),
             suffixes: Vec::new(),
             needs_hash: false,
+            generated: false,
             behavior: Behavior::default(),
             origin: None,
             transformations: Vec::new(),
+            shares: 0..0,
             var_names: Vec::new(),
         };
         resource.refresh_id(cluster_scoped);
@@ -107,8 +113,99 @@ impl Resource {
         !same
     }
 
+    /// A number for a node that is about to be put into several places at once.
+    ///
+    /// Kustomize puts one and the same node into every place where a label or annotation is new; whoever sets it later in
+    /// one place sets it in all, until something writes the object anew.
+    pub(crate) fn new_share(&mut self) -> u32 {
+        self.shares.end += 1;
+        self.shares.end - 1
+    }
+
+    /// Gives all places of a shared node what one of them was set to.
+    pub(crate) fn set_share(&mut self, number: u32, scalar: &Scalar) {
+        if self.shares.contains(&number) {
+            set_share(&mut self.value, number, scalar);
+        }
+    }
+
+    /// What shared nodes hold.
+    pub(crate) fn shared(&self) -> Vec<(u32, Scalar)> {
+        let mut found = Vec::new();
+        if !self.shares.is_empty() {
+            collect_shared(&self.value, &self.shares, &mut found);
+        }
+        found
+    }
+
+    /// Gives all places of shared nodes what one of them was set to since `before`.
+    pub(crate) fn settle_shared(&mut self, before: &[(u32, Scalar)]) {
+        for (number, scalar) in self.shared() {
+            if !before.iter().any(|(known, before)| *known == number && *before == scalar) {
+                self.set_share(number, &scalar);
+            }
+        }
+    }
+
+    /// Leaves a mark among the annotations, where kustomize keeps what it knows about an object: a patch sees that there
+    /// are annotations, and may lose what is known. Returns whether there was anything to mark.
+    pub(crate) fn mark_state(&mut self) -> bool {
+        let stateless = self.previous.is_empty()
+            && self.prefixes.is_empty()
+            && self.suffixes.is_empty()
+            && !self.generated
+            && self.origin.is_none();
+        if stateless {
+            return false;
+        }
+        let Some(annotations) = self.value.ensure_map(&["metadata", "annotations"]) else { return false };
+        annotations.insert(STATE_MARK, string("enabled"));
+        true
+    }
+
+    /// Removes the mark. Returns whether it was still there.
+    pub(crate) fn unmark_state(&mut self) -> bool {
+        let Some(Value::Map(metadata)) = self.value.get_mut("metadata") else { return false };
+        let Some(Value::Map(annotations)) = metadata.get_mut("annotations") else { return false };
+        let found = annotations.remove(STATE_MARK).is_some();
+        if found && annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+        found
+    }
+
+    /// Forgets where the object comes from.
+    pub(crate) fn forget_origin(&mut self) {
+        self.origin = None;
+        self.transformations.clear();
+    }
+
+    /// Forgets what kustomize keeps in annotations.
+    pub(crate) fn forget_state(&mut self) {
+        self.forget_origin();
+        self.previous.clear();
+        self.prefixes.clear();
+        self.suffixes.clear();
+        self.needs_hash = false;
+        self.generated = false;
+        self.behavior = Behavior::default();
+    }
+
+    /// Ends all sharing: the object was written anew.
+    pub(crate) fn unshare(&mut self) {
+        self.shares.start = self.shares.end;
+    }
+
     /// Remembers the identity of now.
     pub(crate) fn store_previous(&mut self) {
+        if !self.shares.is_empty()
+            && let Some(Value::Map(annotations)) = self.value.at_mut(&["metadata", "annotations"])
+        {
+            // Kustomize keeps this in annotations, which it makes anew.
+            for scalar in annotations.values_mut().filter_map(Value::as_scalar_mut) {
+                *scalar = Scalar::new(scalar.shared_text(), scalar.tag()).with_style(scalar.style());
+            }
+        }
         let id = &self.id;
         self.previous.push(Previous {
             kind: id.gvk.kind.clone(),
@@ -229,6 +326,9 @@ pub(crate) fn string(text: impl Into<yaml::Text>) -> Value {
     Value::Scalar(scalar.with_style(style))
 }
 
+/// See [`Resource::mark_state`]: one of kustomize's own annotations.
+const STATE_MARK: &str = "internal.config.kubernetes.io/needsHashSuffix";
+
 const INTERNAL_DOMAIN: &str = "internal.config.kubernetes.io/";
 
 /// Annotations outside of the internal domain that tools leave for each other.
@@ -264,4 +364,27 @@ fn is_internal(name: &str) -> bool {
 
 fn text_of<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::text).unwrap_or_default()
+}
+
+fn set_share(value: &mut Value, number: u32, wanted: &Scalar) {
+    match value {
+        Value::Scalar(scalar) if scalar.share() == Some(number) => {
+            *scalar = wanted.clone().shared_as(number);
+        }
+        Value::Scalar(_) => {}
+        Value::Seq(items) => items.iter_mut().for_each(|item| set_share(item, number, wanted)),
+        Value::Map(map) => map.values_mut().for_each(|value| set_share(value, number, wanted)),
+    }
+}
+
+fn collect_shared(value: &Value, live: &std::ops::Range<u32>, found: &mut Vec<(u32, Scalar)>) {
+    match value {
+        Value::Scalar(scalar) => {
+            if let Some(number) = scalar.share().filter(|number| live.contains(number)) {
+                found.push((number, scalar.clone()));
+            }
+        }
+        Value::Seq(items) => items.iter().for_each(|item| collect_shared(item, live, found)),
+        Value::Map(map) => map.values().for_each(|value| collect_shared(value, live, found)),
+    }
 }

@@ -90,23 +90,36 @@ fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<co
             }
             continue;
         }
-        let unvalidated = |resource: &Resource| {
-            let mut value = resource.value().clone();
-            if let Some(labels) = value.at_mut(&["metadata", "labels"]).and_then(yaml::Value::as_map_mut)
-                && labels.remove("validated-by").is_some()
-                && labels.is_empty()
-                && let Some(metadata) = value.get_mut("metadata").and_then(yaml::Value::as_map_mut)
-            {
-                metadata.remove("labels");
-            }
-            value
-        };
         let changed = before.len() != acc.resources.len()
-            || before.iter().zip(acc.resources.iter()).any(|(old, new)| *old.value() != unvalidated(new));
+            || before.iter().zip(acc.resources.iter()).any(|(old, new)| is_changed(old.value(), new.value()));
         if changed {
             session.fail(&step.place, "a validator must not change any object");
         }
     }
+}
+
+/// Whether an object differs by more than the label that a validator may set.
+///
+/// Kustomize removes that label again, which writes the others anew, and then compares nodes with all that belongs to them.
+/// So other labels are a difference, unless a transformer made them.
+fn is_changed(before: &yaml::Value, after: &yaml::Value) -> bool {
+    let labels = |value: &yaml::Value| value.at(&["metadata", "labels"]).cloned();
+    let Some(yaml::Value::Map(mut rest)) = labels(after) else { return before != after };
+    if rest.remove("validated-by").is_none() {
+        return before != after;
+    }
+    let mut after = after.clone();
+    if let Some(metadata) = after.get_mut("metadata").and_then(yaml::Value::as_map_mut) {
+        metadata.remove("labels");
+        let made = |label: &yaml::Value| label.as_scalar().is_some_and(|label| label.share().is_some());
+        if !rest.values().all(made) || !rest.keys().is_sorted() {
+            return true;
+        }
+        if !rest.is_empty() {
+            metadata.insert("labels", rest);
+        }
+    }
+    *before != after
 }
 
 /// Adds one entry of `resources`: a file, or a directory with a kustomization.
@@ -188,6 +201,18 @@ fn add_component(
     };
     accumulate(session, &component, &mut own);
     *acc = own;
+    if session.errors.is_empty()
+        && let Some(id) = acc.resources.first_conflict()
+    {
+        let message = format!("{id} is there already; an object can be added only once");
+        session.fail(place, message);
+    }
+    // Kustomize then merges the configuration into an empty one, where it may contradict itself.
+    if let Some(config) = acc.config.take()
+        && let Err(error) = acc.merge_config(&config)
+    {
+        session.fail(place, error);
+    }
 }
 
 /// Loads the kustomization of a directory that another one names.
@@ -353,7 +378,10 @@ fn absorb(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, mut r
         ([at], Behavior::Merge | Behavior::Replace) => {
             let Some(old) = acc.resources.get(*at) else { return };
             let merges = behavior == Behavior::Merge;
-            merge_generated(&mut resource, old, merges);
+            if let Err(error) = merge_generated(&mut resource, old, merges) {
+                session.fail(place, error);
+                return;
+            }
             if merges && old.origin.is_some() {
                 resource.origin.clone_from(&old.origin);
             }

@@ -292,7 +292,12 @@ fn config_map_or_secret(
     json: &Json,
 ) -> Option<Resource> {
     let mut findings = Findings::default();
-    let mut generator = decode_generator(&mut findings, "", json, kind == Kind::Secret);
+    // The old name of `envs` is only known in kustomization files.
+    let mut json = json.clone();
+    if let Json::Object(fields) = &mut json {
+        fields.remove("env");
+    }
+    let mut generator = decode_generator(&mut findings, "", &json, kind == Kind::Secret);
     if let Some(metadata) = json.get("metadata")
         && let Some(fields) = findings.object("metadata", metadata, &["name", "namespace"])
     {

@@ -98,6 +98,8 @@ impl StrategicMerge {
             stringify(&mut patch_value, "annotations");
             set_identity(&mut patch_value, &before, patch.id());
         }
+        let marked = may_drop_annotations(&patch_value) && resource.mark_state();
+        let shared = resource.shared();
         let target = std::mem::take(resource.value_mut());
         let merged = strategic_merge(world.schema, target, patch_value)
             .map_err(|error| format!("cannot patch {before}: {error}"))?;
@@ -106,11 +108,24 @@ impl StrategicMerge {
             return Ok(true);
         };
         *resource.value_mut() = merged;
+        resource.settle_shared(&shared);
+        if marked && !resource.unmark_state() {
+            resource.forget_state();
+        }
+        if self.copies_metadata
+            && before.gvk.version.is_empty()
+            && let Value::Map(object) = resource.value_mut()
+        {
+            object.insert("apiVersion", Value::null());
+        }
         if !self.allow_kind_change {
             restore(resource.value_mut(), &["kind"], &before.gvk.kind);
         }
         if !self.allow_name_change {
-            restore(resource.value_mut(), &["metadata", "name"], &before.name);
+            // Kustomize writes the name again, without a tag.
+            if let Some(metadata) = resource.value_mut().ensure_map(&["metadata"]) {
+                patch::set_field_text(metadata, "name", &before.name);
+            }
         }
         if before.namespace.is_empty() {
             if let Some(Value::Map(metadata)) = resource.value_mut().get_mut("metadata") {
@@ -133,6 +148,14 @@ fn set_identity(patch: &mut Value, target: &ResourceId, own: &ResourceId) {
     restore(patch, &["kind"], &own.gvk.kind);
 }
 
+/// Whether a patch could remove annotations that it does not name.
+fn may_drop_annotations(patch: &Value) -> bool {
+    let drops = |value: &Value| value.as_map().is_none_or(|map| map.contains_key("$patch"));
+    drops(patch)
+        || patch.get("metadata").is_some_and(drops)
+        || patch.at(&["metadata", "annotations"]).is_some_and(drops)
+}
+
 /// Sets a text field unless it has that text.
 fn restore(value: &mut Value, path: &[&str], text: &str) {
     let Some((last, parents)) = path.split_last() else { return };
@@ -153,11 +176,16 @@ impl Json6902 {
             if self.keeps_identity {
                 resource.store_previous();
             }
+            let marked = resource.mark_state();
             let target = std::mem::take(resource.value_mut());
             match self.patch.apply(target) {
                 Ok(patched) => {
                     emptied |= patched.is_null_or_empty();
                     *resource.value_mut() = patched;
+                    resource.unshare();
+                    if marked && !resource.unmark_state() {
+                        resource.forget_origin();
+                    }
                     stringify(resource.value_mut(), "annotations");
                     resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
                 }

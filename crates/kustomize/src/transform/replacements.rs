@@ -107,10 +107,10 @@ impl Replacements {
         let mut errors = Vec::new();
         for replacement in &self.0 {
             let fail = |error: String| format!("{}: {error}", replacement.label);
-            let value = match &replacement.value {
-                ValueSource::Literal(text) => Value::plain(text.as_str()),
+            let (mut value, origin) = match &replacement.value {
+                ValueSource::Literal(text) => (Value::plain(text.as_str()), None),
                 ValueSource::Field(source) => match source_value(source, map) {
-                    Ok(value) => value,
+                    Ok((value, place)) => (value, Some(place)),
                     Err(error) => {
                         errors.push(fail(error));
                         continue;
@@ -119,8 +119,15 @@ impl Replacements {
             };
             let mut ids_changed = false;
             for target in &replacement.targets {
-                for resource in map.iter_mut().filter(|resource| target.accepts(resource)) {
-                    if let Err(error) = copy(resource, &value, target) {
+                for (place, resource) in map.iter_mut().enumerate() {
+                    if !target.accepts(resource) {
+                        continue;
+                    }
+                    let shared = resource.shared();
+                    let source = replacement.value.live_at(place, origin);
+                    let copied = copy(resource, &mut value, target, source);
+                    resource.settle_shared(&shared);
+                    if let Err(error) = copied {
                         errors.push(fail(format!("{}: {error}", resource.id())));
                     }
                     ids_changed |= resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
@@ -134,11 +141,33 @@ impl Replacements {
     }
 }
 
-/// The value that a source names.
-fn source_value(source: &Source, map: &ResourceMap) -> Result<Value, String> {
-    let mut found: Option<&Resource> = None;
-    for resource in map.iter().filter(|resource| is_source(&source.selector, resource)) {
-        if let Some(first) = found {
+impl ValueSource {
+    /// The source, if it is the object at `place` and its value is used as it stands there. Kustomize then holds on to
+    /// the field itself: where a target is the very same field, further targets get what was put there.
+    fn live_at(&self, place: usize, origin: Option<usize>) -> Option<&Source> {
+        match self {
+            Self::Field(source) if origin == Some(place) && !source.is_split() => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl Source {
+    fn is_split(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| !options.delimiter.is_empty())
+    }
+
+    fn path(&self) -> &str {
+        if self.field_path.is_empty() { DEFAULT_FIELD } else { &self.field_path }
+    }
+}
+
+/// The value that a source names, and the place of its object.
+fn source_value(source: &Source, map: &ResourceMap) -> Result<(Value, usize), String> {
+    let mut found: Option<(usize, &Resource)> = None;
+    let candidates = map.iter().enumerate().filter(|(_, resource)| is_source(&source.selector, resource));
+    for (place, resource) in candidates {
+        if let Some((_, first)) = found {
             return Err(format!(
                 "the source {} is ambiguous: {} and {} match",
                 described(&source.selector),
@@ -146,18 +175,18 @@ fn source_value(source: &Source, map: &ResourceMap) -> Result<Value, String> {
                 resource.id()
             ));
         }
-        found = Some(resource);
+        found = Some((place, resource));
     }
-    let Some(resource) = found else {
+    let Some((place, resource)) = found else {
         return Err(format!("no object matches the source {}", described(&source.selector)));
     };
-    let path = if source.field_path.is_empty() { DEFAULT_FIELD } else { &source.field_path };
+    let path = source.path();
     let value = lookup(resource.value(), &split_bracketed(path))
         .map_err(|error| format!("field {path} of the source {}: {error}", resource.id()))?
         .filter(|value| !value.is_null_or_empty())
         .ok_or_else(|| format!("the source {} has no field {path}", resource.id()))?;
     let Some(options) = source.options.as_ref().filter(|options| !options.delimiter.is_empty()) else {
-        return Ok(value.clone());
+        return Ok((value.clone(), place));
     };
     let Value::Scalar(scalar) = value else {
         return Err(format!("field {path} of the source {} is no scalar to be split", resource.id()));
@@ -170,7 +199,7 @@ fn source_value(source: &Source, map: &ResourceMap) -> Result<Value, String> {
         })?;
     let mut scalar = scalar.clone();
     scalar.set_text(part);
-    Ok(Value::Scalar(scalar))
+    Ok((Value::Scalar(scalar), place))
 }
 
 fn described(entry: &SelectorEntry) -> String {
@@ -196,11 +225,21 @@ fn is_source(entry: &SelectorEntry, resource: &Resource) -> bool {
         || (resource.previous.iter()).any(|previous| one(&previous.kind, &previous.name, &previous.namespace))
 }
 
-/// Copies a value into the fields of one object.
-fn copy(resource: &mut Resource, value: &Value, target: &CompiledTarget) -> Result<(), String> {
+/// Copies a value into the fields of one object; if that is the object of the source, reads the value again after each.
+fn copy(
+    resource: &mut Resource,
+    value: &mut Value,
+    target: &CompiledTarget,
+    source: Option<&Source>,
+) -> Result<(), String> {
     let options = target.options.as_ref();
-    let create = options.is_some_and(|options| options.create).then(|| value.kind());
     for (text, path) in &target.fields {
+        if let Some(source) = source
+            && let Ok(Some(now)) = lookup(resource.value(), &split_bracketed(source.path()))
+        {
+            value.clone_from(now);
+        }
+        let create = options.is_some_and(|options| options.create).then(|| value.kind());
         if into_embedded(resource.value_mut(), path, value, options, create) {
             continue;
         }
@@ -211,6 +250,11 @@ fn copy(resource: &mut Resource, value: &Value, target: &CompiledTarget) -> Resu
             Ok(_) => {}
             Err(error) => return Err(format!("field {text:?}: {error}")),
         }
+    }
+    if let Some(source) = source
+        && let Ok(Some(now)) = lookup(resource.value(), &split_bracketed(source.path()))
+    {
+        value.clone_from(now);
     }
     Ok(())
 }
@@ -242,7 +286,7 @@ fn put(
         Value::Scalar(target) => {
             let text = value.as_scalar().map(Scalar::shared_text).unwrap_or_default();
             if fresh {
-                *target = Scalar::plain(text);
+                *target = Scalar::untagged(text);
             } else {
                 target.set_text(text);
             }

@@ -6,6 +6,7 @@ use super::ReadLimits;
 use super::scan::Scanner;
 use super::token::{Mark, Token, TokenKind};
 use crate::error::ReadError;
+use crate::scalar::LAST_COLUMN;
 use crate::{Entry, Map, Plain, Profile, Scalar, Style, Tag, Text, Value, resolve_plain};
 
 /// The first document of `text`, which stands `line` lines into its file.
@@ -259,6 +260,8 @@ impl<'a> Builder<'a> {
                 _ => Tag::Custom,
             },
         };
+        // With an explicit tag, quotes do not make a string.
+        let style = if tag == Tag::Str { style } else { Style::Plain };
         place(Scalar::new(text, tag).with_style(style), properties.mark)
     }
 
@@ -501,7 +504,7 @@ fn sequence(mut items: Vec<Value>) -> Value {
 }
 
 fn place(scalar: Scalar, mark: Mark) -> Scalar {
-    let column = u16::try_from(mark.column.saturating_add(1)).unwrap_or(u16::MAX);
+    let column = u16::try_from(mark.column.saturating_add(1)).unwrap_or(u16::MAX).min(LAST_COLUMN);
     scalar.at(mark.line.saturating_add(1), column)
 }
 
