@@ -1,6 +1,6 @@
 //! Every chart of the conformance data renders as Helm rendered it, to the byte.
 
-#[path = "../examples/conformance/cases.rs"]
+#[path = "../examples/charts/cases.rs"]
 mod cases;
 
 use std::path::Path;

@@ -1,4 +1,10 @@
 //! Charts of our own, rendered by us and by the real Helm: the same text, or the same error.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -51,8 +51,12 @@ enum Command {
         check: bool,
     },
     /// Runs a folder of conformance cases and prints `N equal, N different, N skipped` per feature
+    #[command(after_help = "Kinds of cases:\n  \
+        DIR                                   builds of kustomize, such as ../shared/conformance/kustomize\n  \
+        helm-charts DIR                       whole charts, such as ../shared/conformance/helm/charts\n  \
+        helm-functions DIR [--results FILE]   small templates, such as ../shared/conformance/helm/functions")]
     Conformance {
-        /// Folder of cases, such as ../shared/conformance/kustomize; then flags of the runner
+        /// Kind and folder of cases; then flags of the runner
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "DIR")]
         arguments: Vec<String>,
     },
@@ -70,7 +74,10 @@ enum Command {
         converge [-n 100] [--objects 5] [--workers 20] [--flux-bin DIR]\n      \
         install, upgrade, forced no-op and idle of n Kustomizations on one repository: wall time, CPU seconds of each\n      \
         controller and of the API server, API requests by verb, peak RSS. With --flux-bin, also of the\n      \
-        source-controller and kustomize-controller found in DIR, and the ratios.")]
+        source-controller and kustomize-controller found in DIR, and the ratios.\n  \
+        helm [--charts DIR]\n      \
+        the charts of ../shared/conformance/helm rendered by Helm's engine and by ours, in process and as commands:\n      \
+        times, peak memory, ratios, and how time grows with templates and values.")]
     Bench(Forwarded),
     /// A real Kubernetes control plane on loopback: etcd, API server, controller manager, scheduler and kwok
     #[command(subcommand)]
@@ -115,7 +122,10 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Crds { check } => quality::crds(if *check { Mode::Check } else { Mode::Write }),
         Command::Conformance { arguments } => conformance(arguments),
         Command::Fuzz { cases, package } => quality::fuzz(*cases, package),
-        Command::Bench(forwarded) => end_to_end("bench", &forwarded.arguments),
+        Command::Bench(forwarded) => match forwarded.arguments.split_first() {
+            Some((what, arguments)) if what == "helm" => helm_bench(arguments),
+            _ => end_to_end("bench", &forwarded.arguments),
+        },
         Command::Cluster(command) => cluster::run(command),
         Command::Tools => cluster::tools(),
     }
@@ -129,12 +139,43 @@ fn end_to_end(program: &str, arguments: &[String]) -> Result<ExitCode> {
 
 /// The runner lives with the engine; the folder is taken relative to where the user stands.
 fn conformance(arguments: &[String]) -> Result<ExitCode> {
-    let fixed = ["run", "--quiet", "--package", "kustomize", "--example", "conformance", "--"];
+    let (package, example, arguments) = match arguments.split_first() {
+        Some((kind, rest)) if kind == "helm-charts" => ("chart", "charts", rest),
+        Some((kind, rest)) if kind == "helm-functions" => ("chart", "functions", rest),
+        _ => ("kustomize", "conformance", arguments),
+    };
+    let fixed = ["run", "--quiet", "--package", package, "--example", example, "--"];
     let given = arguments.iter().map(|argument| match std::fs::canonicalize(argument) {
         Ok(path) if !argument.starts_with('-') => path.to_string_lossy().into_owned(),
         _ => argument.clone(),
     });
     cargo::run(fixed.map(String::from).into_iter().chain(given))
+}
+
+/// Builds both sides, then measures.
+fn helm_bench(arguments: &[String]) -> Result<ExitCode> {
+    plane::require("go", "Go (https://go.dev/dl)")?;
+    let helm = plane::programs::Peers::ensure()?.helm;
+    let helm_loop = plane::places::target().join("helmloop");
+    let built = std::process::Command::new("go")
+        .args(["build", "-C"])
+        .arg(plane::places::root().join("hack/tools"))
+        .arg("-o")
+        .arg(&helm_loop)
+        .arg("./cmd/helmloop")
+        .status()?;
+    anyhow::ensure!(built.success(), "go build ./cmd/helmloop failed in hack/tools");
+    let built = cargo::run(["build", "--quiet", "--release", "--package", "helm-controller"])?;
+    if built != ExitCode::SUCCESS {
+        return Ok(built);
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(plane::places::target, Into::into);
+    let controller = target.join("release/helm-controller");
+    let programs = [("--helm", helm), ("--loop", helm_loop), ("--controller", controller)];
+    let programs =
+        programs.into_iter().flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()]);
+    let fixed = ["run", "--quiet", "--release", "--package", "chart", "--example", "helm_bench", "--"];
+    cargo::run(fixed.map(String::from).into_iter().chain(programs).chain(arguments.iter().cloned()))
 }
 
 #[cfg(test)]

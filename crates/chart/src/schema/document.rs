@@ -279,7 +279,7 @@ fn join(base: &str, reference: &str) -> String {
         let (scheme, _) = text.split_once(':')?;
         let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-        valid.then(|| scheme.len())
+        valid.then_some(scheme.len())
     };
     let Some(end) = scheme(base).filter(|_| scheme(reference).is_none()) else { return reference.to_owned() };
     let (scheme, rest) = base.split_at(end + 1);

@@ -1,4 +1,5 @@
 //! Cases of whole charts: what `helm template` printed for them.
+#![allow(clippy::indexing_slicing, reason = "serde_json indexes absent keys as null; sizes are fixed")]
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,12 @@ use serde_json::Value as Json;
 pub struct Case {
     /// `podinfo/own-full`
     pub name: String,
-    folder: PathBuf,
-    archive: String,
-    fields: Json,
+    /// The chart's folder.
+    pub folder: PathBuf,
+    /// The archive in it.
+    pub archive: String,
+    /// What `cases.json` says.
+    pub fields: Json,
 }
 
 /// How a case went.
@@ -52,6 +56,20 @@ pub fn read(folder: &Path) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
+/// How the cases are rendered, but for what a case says itself.
+pub fn request() -> Request {
+    Request {
+        release: ReleaseOptions {
+            name: "rel".to_owned(),
+            namespace: "ns".to_owned(),
+            revision: 1,
+            action: Action::Install,
+        },
+        capabilities: Capabilities::default(),
+        schemas: SchemaCheck::Validate,
+    }
+}
+
 impl Case {
     fn text(&self, field: &str) -> &str {
         self.fields[field].as_str().unwrap_or_default()
@@ -62,13 +80,18 @@ impl Case {
         std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
+    /// The user's values.
+    pub fn user(&self) -> Result<Table, String> {
+        match self.text("values") {
+            "" => Ok(Table::new()),
+            path => read_values(&self.file(path)?).map_err(|error| error.to_string()),
+        }
+    }
+
     /// Renders the chart and compares.
     pub fn run(&self) -> Result<Verdict, String> {
         let archive = self.file(&self.archive)?;
-        let user = match self.text("values") {
-            "" => Table::new(),
-            path => read_values(&self.file(path)?).map_err(|error| error.to_string())?,
-        };
+        let user = self.user()?;
         let found =
             sprig::with_stack(|| self.template(&archive, &user)).map_err(|error| error.to_string())?;
         let wanted = match self.fields["error"].as_str() {
@@ -100,17 +123,12 @@ impl Case {
         for version in self.fields["api_versions"].as_array().into_iter().flatten().filter_map(Json::as_str) {
             capabilities.api_versions.push(version.to_owned());
         }
-        let upgrade = self.fields["is_upgrade"].as_bool().unwrap_or(false);
-        let request = Request {
-            release: ReleaseOptions {
-                name: self.text("release").to_owned(),
-                namespace: self.text("namespace").to_owned(),
-                revision: 1,
-                action: if upgrade { Action::Upgrade } else { Action::Install },
-            },
-            capabilities,
-            schemas: SchemaCheck::Validate,
-        };
+        let mut request = Request { capabilities, ..request() };
+        request.release.name = self.text("release").to_owned();
+        request.release.namespace = self.text("namespace").to_owned();
+        if self.fields["is_upgrade"] == true {
+            request.release.action = Action::Upgrade;
+        }
         let mut chart =
             Chart::from_archive(archive, &ArchiveLimits::default()).map_err(|e| error(e.to_string()))?;
         let mut warnings = Vec::new();

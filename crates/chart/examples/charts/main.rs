@@ -1,4 +1,4 @@
-//! Runs the cases of whole charts in a folder: `conformance DIR`.
+//! Runs the cases of whole charts in a folder: `charts DIR`.
 
 mod cases;
 
@@ -9,7 +9,7 @@ use cases::Verdict;
 
 fn main() -> ExitCode {
     let Some(folder) = std::env::args().nth(1) else {
-        eprintln!("usage: conformance DIR");
+        eprintln!("usage: charts DIR");
         return ExitCode::from(2);
     };
     match run(Path::new(&folder)) {

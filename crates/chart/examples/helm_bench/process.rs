@@ -1,0 +1,83 @@
+//! Other programs, and what they take.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+
+/// Runs of a command; the fastest, and the largest memory, count.
+const RUNS: usize = 7;
+
+/// How long a command takes, and its peak memory in MB.
+pub fn command(program: &Path, arguments: &[String]) -> Result<(Duration, f64), String> {
+    let problem = |error: std::io::Error| format!("{}: {error}", program.display());
+    let mut fastest = Duration::MAX;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let output = Command::new(program).args(arguments).stdout(Stdio::null()).output().map_err(problem)?;
+        fastest = fastest.min(start.elapsed());
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{} {arguments:?}: {error}", program.display()));
+        }
+    }
+    let mut largest = 0.0;
+    for _ in 0..3 {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(problem)?;
+        // The system keeps the peak; the last look before the end is close to it.
+        while child.try_wait().map_err(problem)?.is_none() {
+            largest = peak(child.id()).map_or(largest, |found: f64| found.max(largest));
+        }
+    }
+    Ok((fastest, largest))
+}
+
+fn peak(process: u32) -> Option<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes / 1024.0)
+}
+
+/// The real engine, kept running.
+pub struct Loop {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Loop {
+    pub fn start(program: &Path) -> Result<Loop, String> {
+        let mut child = Command::new(program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err("no pipes".to_owned());
+        };
+        Ok(Loop { child, questions, answers: BufReader::new(answers) })
+    }
+
+    pub fn ask(&mut self, question: &str) -> Result<Json, String> {
+        writeln!(self.questions, "{question}").map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line).map_err(|error| error.to_string())?;
+        serde_json::from_str(&line).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
