@@ -248,7 +248,7 @@ impl Object for VersionSet {
 
 /// What `.Capabilities` says.
 pub struct Capabilities<'a> {
-    /// `v1.31.2`
+    /// `v1.31.2`; what a vendor adds behind the numbers does not print.
     pub kube_version: &'a str,
     /// The first number.
     pub major: &'a str,
@@ -269,19 +269,26 @@ impl Capabilities<'_> {
     #[must_use]
     pub fn value(self) -> Value {
         const KUBE: &[Method] = &[
-            Method { name: "String", params: &[], rest: None, call: |v, _| Ok(version_of(v)) },
-            Method { name: "GitVersion", params: &[], rest: None, call: |v, _| Ok(version_of(v)) },
+            Method {
+                name: "String",
+                params: &[],
+                rest: None,
+                call: |v, _| Ok(version_of(v, b"normalizedVersion")),
+            },
+            Method { name: "GitVersion", params: &[], rest: None, call: |v, _| Ok(version_of(v, b"Version")) },
         ];
+        let behind = self.kube_version.find(|c: char| c != 'v' && c != '.' && !c.is_ascii_digit());
+        let numbers = behind.and_then(|end| self.kube_version.get(..end)).unwrap_or(self.kube_version);
         let kube = Struct {
             ty: "common.KubeVersion",
             fields: vec![
                 ("Version", self.kube_version.into()),
                 // A field of Go's struct that templates cannot read prints, too.
-                ("normalizedVersion", self.kube_version.into()),
+                ("normalizedVersion", numbers.into()),
                 ("Major", self.major.into()),
                 ("Minor", self.minor.into()),
             ],
-            printed: Some(self.kube_version.to_owned()),
+            printed: Some(numbers.to_owned()),
             methods: KUBE,
         };
         let helm = structure(
@@ -307,9 +314,9 @@ impl Capabilities<'_> {
     }
 }
 
-fn version_of(value: &Value) -> Value {
+fn version_of(value: &Value, field: &[u8]) -> Value {
     match value {
-        Value::Object(object) => object.field(b"Version").unwrap_or_default(),
+        Value::Object(object) => object.field(field).unwrap_or_default(),
         _ => Value::Nil,
     }
 }
