@@ -20,12 +20,14 @@ pub fn load(path: &Path) -> Result<Chart, Problem> {
         return Ok(Chart::from_folder(&Folder(path.to_owned()), &limits)?);
     }
     let bytes = fs::read(path).map_err(unreadable)?;
+    // Helm names the file in full.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if !bytes.starts_with(b"\x1f\x8b\x08") {
         let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         return Err(if yaml {
-            Problem::YamlFile { path: path.to_owned() }
+            Problem::YamlFile { path }
         } else {
-            Problem::NoArchive { path: path.to_owned() }
+            Problem::NoArchive { path }
         });
     }
     Ok(Chart::from_archive(&bytes, &limits)?)

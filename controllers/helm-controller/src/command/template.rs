@@ -88,8 +88,8 @@ pub enum Problem {
     Refused { flag: &'static str, why: &'static str },
     #[error("cannot set --generate-name and also specify a name")]
     TwoNames,
-    #[error("release name check failed: {0}")]
-    Name(chart::Error),
+    #[error("release name check failed: release name {name:?}: {source}")]
+    Name { name: String, source: chart::Error },
     #[error("invalid kube version '{text}': {problem}")]
     KubeVersion { text: String, problem: String },
     #[error("{0} charts are not installable")]
@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Problem> {
     let (name, path) = arguments.name_and_chart()?;
     let user = arguments.values.table()?;
     let chart = installable(disk::load(path)?)?;
-    check_release_name(&name).map_err(Problem::Name)?;
+    check_release_name(&name).map_err(|source| Problem::Name { name: name.clone(), source })?;
     let request = arguments.request(name)?;
     let text = sprig::with_stack(|| arguments.render(chart, &user, &request)).map_err(Problem::Thread)??;
     let mut out = std::io::stdout().lock();
