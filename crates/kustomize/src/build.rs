@@ -150,17 +150,29 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
         }
     }
     for resource in acc.resources.iter() {
-        let odd = |previous: &Previous| previous.name.contains(',') || previous.kind.contains(',');
+        let odd = |previous: &Previous| {
+            previous.name.contains(',')
+                || previous.kind.contains(',')
+                || previous.name.is_empty() && resource.previous.len() > 1 && !previous.kind.ends_with("List")
+        };
         if resource.previous.iter().any(odd) {
+            let id = resource.id();
             let message =
-                format!("{} had a kind or name with a comma; such objects cannot be followed", resource.id());
+                format!("{id} had a name that is empty or has a comma; such objects cannot be followed");
             session.fail(&target.at(""), message);
         }
     }
-    acc.resources.retain(|resource| {
-        let local = resource.annotation("config.kubernetes.io/local-config");
-        local.is_none_or(|local| local == "false")
-    });
+    for resource in acc.resources.iter() {
+        let api_version = resource.value().get("apiVersion");
+        if api_version.is_some_and(|value| value.is_null() && value.text() != Some("")) {
+            session.fail(&target.at(""), format!("{}: apiVersion must not be null", resource.id()));
+        }
+        // What is dropped must be sound, too.
+        if let Err(error) = is_local(resource).then(|| yaml::to_yaml(resource.value())).transpose() {
+            session.fail(&target.at(""), format!("{}: {error}", resource.id()));
+        }
+    }
+    acc.resources.retain(|resource| !is_local(resource));
     if let Some(id) = acc.resources.first_conflict() {
         let message = format!("two objects have the same identity: {id}");
         session.fail(&target.at(""), message);
@@ -176,4 +188,9 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
     if let Err(error) = sorted {
         session.fail(&target.at("sortOptions"), error);
     }
+}
+
+/// Whether an object is meant for tools that run before, and not for the output.
+fn is_local(resource: &Resource) -> bool {
+    resource.annotation("config.kubernetes.io/local-config").is_some_and(|local| local != "false")
 }

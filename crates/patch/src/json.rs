@@ -1,6 +1,6 @@
 //! JSON patch (RFC 6902) and JSON merge patch (RFC 7386) on YAML trees.
 
-use yaml::{Kind, Map, Resolved, Scalar, ScalarError, Style, Tag, Value};
+use yaml::{Kind, Map, Resolved, Scalar, ScalarError, Value};
 
 /// A JSON patch: a list of operations that apply together or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -344,16 +344,7 @@ pub fn go_float(value: f64) -> String {
 
 /// A string in the style in which Go's YAML writes it.
 fn string(text: &str) -> Scalar {
-    let style = if text.contains('\n') {
-        Style::Literal
-    } else if Scalar::plain(text).tag() != Tag::Str
-        || yaml::resolve_plain(text, yaml::Profile::V2).tag() != Tag::Str
-    {
-        Style::DoubleQuoted
-    } else {
-        Style::Plain
-    };
-    Scalar::str(text).with_style(style)
+    Scalar::str(text).with_style(yaml::style_of(text))
 }
 
 /// Applies a JSON merge patch: mappings merge, `null` deletes, anything else replaces.

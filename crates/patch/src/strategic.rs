@@ -87,6 +87,8 @@ impl<'s> Merge<'s> {
         node: Option<Node<'s>>,
     ) -> Result<Option<Value>, MergeError> {
         let node = node.or_else(|| self.schema_of(target.as_ref(), &patch));
+        // A list that is taken over keeps its own directive; one within something that is taken over does not.
+        let fresh = target.as_ref().is_none_or(Value::is_null);
         // An absent or null target takes the patch's node, whose own directives then apply.
         let (target, patch) = match (target, patch) {
             (None, Patch::Absent | Patch::Same) => return Ok(None),
@@ -120,6 +122,9 @@ impl<'s> Merge<'s> {
             (Value::Seq(target), patch) => {
                 let keys = node.as_ref().and_then(merge_keys);
                 match (keys, patch) {
+                    (Some(keys), _) if fresh => {
+                        List::own(target).merge(self, &keys, node.and_then(|node| node.items())).map(Some)
+                    }
                     (Some(keys), patch) => self.associative(target, patch, &keys, node),
                     (None, Patch::Other(patch)) => Ok(Some(patch)),
                     (None, _) => Ok(Some(Value::Seq(target))),

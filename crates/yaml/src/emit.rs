@@ -46,6 +46,12 @@ pub fn to_yaml(value: &Value) -> Result<String, ScalarError> {
     Ok(out)
 }
 
+/// The style in which a string is written.
+#[must_use]
+pub fn style_of(text: &str) -> Style {
+    text::Choice::of(text).style()
+}
+
 /// How a node follows what stands before it.
 #[derive(Clone, Copy, PartialEq)]
 enum After {

@@ -13,13 +13,15 @@ pub(crate) fn objects(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, S
     let mut queue: VecDeque<Value> = VecDeque::new();
     match <[Value; 1]>::try_from(documents) {
         // A single List is only a wrapping.
-        Ok([Value::Map(mut list)]) if is_list_of_anything(&list) => match list.remove("items") {
-            Some(Value::Seq(items)) => add_checked(&mut queue, items)?,
-            Some(Value::Map(items)) if !items.is_empty() => {
-                return Err("items of a List must be a list, not a mapping".to_owned());
+        Ok([Value::Map(mut list)]) if is_list_of_anything(&list) && !yaml::has_separator(bytes) => {
+            match list.remove("items") {
+                Some(Value::Seq(items)) => add_checked(&mut queue, items)?,
+                Some(Value::Map(items)) if !items.is_empty() => {
+                    return Err("items of a List must be a list, not a mapping".to_owned());
+                }
+                _ => {}
             }
-            _ => {}
-        },
+        }
         Ok([single]) => add_checked(&mut queue, vec![single])?,
         Err(documents) => add_checked(&mut queue, documents)?,
     }

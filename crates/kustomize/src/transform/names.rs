@@ -45,10 +45,6 @@ impl Names {
             let current: Vec<&FieldSpec> = applicable(&self.specs, resource).collect();
             for spec in self.specs.iter().filter(selected) {
                 if spec.path.text() == "metadata/name" {
-                    if resource.id().name.is_empty() && !original.kind.ends_with("List") {
-                        errors.push(format!("{} has lost its name", resource.id()));
-                        continue;
-                    }
                     let affixes = match self.affix {
                         Affix::Prefix => &mut resource.prefixes,
                         Affix::Suffix => &mut resource.suffixes,

@@ -1,7 +1,7 @@
 //! Patches: strategic merge, by target selector or by the identity that the patch names, and JSON 6902.
 
 use patch::{JsonPatch, strategic_merge};
-use yaml::{Map, Scalar, Value};
+use yaml::{Map, Scalar, Tag, Value};
 
 use super::{World, outcome};
 use crate::resource::{Resource, ResourceId, ResourceMap, string};
@@ -97,6 +97,9 @@ impl StrategicMerge {
             stringify(&mut patch_value, "labels");
             stringify(&mut patch_value, "annotations");
             set_identity(&mut patch_value, &before, patch.id());
+        } else if changed {
+            // Kustomize keeps the options in annotations of the patch.
+            stringify(&mut patch_value, "annotations");
         }
         let marked = may_drop_annotations(&patch_value) && resource.mark_state();
         let shared = resource.shared();
@@ -116,7 +119,7 @@ impl StrategicMerge {
             && before.gvk.version.is_empty()
             && let Value::Map(object) = resource.value_mut()
         {
-            object.insert("apiVersion", Value::null());
+            object.insert("apiVersion", Value::Scalar(Scalar::new("", Tag::Null)));
         }
         if !self.allow_kind_change {
             restore(resource.value_mut(), &["kind"], &before.gvk.kind);
@@ -131,8 +134,8 @@ impl StrategicMerge {
             if let Some(Value::Map(metadata)) = resource.value_mut().get_mut("metadata") {
                 metadata.remove("namespace");
             }
-        } else {
-            restore(resource.value_mut(), &["metadata", "namespace"], &before.namespace);
+        } else if let Some(metadata) = resource.value_mut().ensure_map(&["metadata"]) {
+            patch::set_field_text(metadata, "namespace", &before.namespace);
         }
         changed |= resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
         if changed {
@@ -177,6 +180,9 @@ impl Json6902 {
                 resource.store_previous();
             }
             let marked = resource.mark_state();
+            if marked && resource.origin.is_some() {
+                stringify(resource.value_mut(), "annotations");
+            }
             let target = std::mem::take(resource.value_mut());
             match self.patch.apply(target) {
                 Ok(patched) => {

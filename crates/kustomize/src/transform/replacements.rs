@@ -239,6 +239,9 @@ fn copy(
         {
             value.clone_from(now);
         }
+        if text.is_empty() {
+            return Err("an empty path names no field".to_owned());
+        }
         let create = options.is_some_and(|options| options.create).then(|| value.kind());
         if into_embedded(resource.value_mut(), path, value, options, create) {
             continue;

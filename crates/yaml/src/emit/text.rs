@@ -43,6 +43,15 @@ impl Choice {
         Choice { style, multiline: looks.breaks, single_allowed: looks.single_allowed() }
     }
 
+    pub(super) fn style(self) -> crate::Style {
+        match self.style {
+            Style::Plain => crate::Style::Plain,
+            Style::Single => crate::Style::SingleQuoted,
+            Style::Double => crate::Style::DoubleQuoted,
+            Style::Literal => crate::Style::Literal,
+        }
+    }
+
     pub(super) fn multiline(self) -> bool {
         self.multiline
     }

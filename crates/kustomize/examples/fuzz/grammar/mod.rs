@@ -130,7 +130,8 @@ fn mutate(random: &mut Random, files: &mut [(String, String)]) {
     }
     match random.below(8) {
         0 => drop(lines.remove(at)),
-        1 => lines.insert(at, lines[at].clone()),
+        // Twice the same key is another matter: in files that are JSON to kustomize, it answers now this, now that.
+        1 if lines[at].trim_start().starts_with("- ") => lines.insert(at, lines[at].clone()),
         2 => lines[at].insert_str(0, "  "),
         3 => lines[at] = lines[at].trim_start().to_owned(),
         4 => {

@@ -124,7 +124,7 @@ fn body(random: &mut Random, kind: &str) -> Node {
                 "metadata",
                 map([
                     ("labels", map([("patched", raw("\"1\""))])),
-                    ("annotations", map([("note", raw("null")), ("p", scalars::any(random))])),
+                    ("annotations", map([("note", raw("null")), ("p", scalars::string(random))])),
                 ]),
             )]),
             14 => map([("spec", map([("template", raw("null"))]))]),
@@ -205,7 +205,7 @@ fn body(random: &mut Random, kind: &str) -> Node {
             6 => map([("spec", map([("$patch", text("merge")), ("value", text("m"))]))]),
             7 => map([(
                 "metadata",
-                map([("labels", raw("null")), ("annotations", map([("n", scalars::any(random))]))]),
+                map([("labels", raw("null")), ("annotations", map([("n", scalars::string(random))]))]),
             )]),
             _ => map([
                 ("spec", map([("none", text("some")), ("blank", Node::Map(Vec::new()))])),

@@ -88,8 +88,9 @@ fn metadata(random: &mut Random, known: &mut Known, api: &str, kind: &str, names
     node
 }
 
+/// Strings, as the API wants them for labels and annotations.
 fn labelled(random: &mut Random) -> Node {
-    raw(random.pick(&["a", "\"1\"", "\"true\"", "x y", "'c: d'", "1", "true", "\"\"", "1.0", "null"]))
+    raw(random.pick(&["a", "\"1\"", "\"true\"", "x y", "'c: d'", "'017'", "\"\"", "\"1.0\""]))
 }
 
 /// A container.
