@@ -2,12 +2,14 @@
 
 mod cargo;
 mod cluster;
+mod engines;
 mod layers;
 mod quality;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use quality::Mode;
 
@@ -60,7 +62,16 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "DIR")]
         arguments: Vec<String>,
     },
-    /// Runs the property tests of parsers and readers with many cases
+    /// Looks for inputs that an engine answers differently, or that make a parser or reader fail
+    #[command(
+        long_about = "With the name of an engine (kustomize), builds random inputs with it and with the program it \
+        replaces, and compares; exits non-zero on a difference. Without one, runs the property tests of all parsers \
+        and readers with many cases.",
+        after_help = "Flags of an engine:\n  \
+        --seconds N   how long (default: 60)\n  \
+        --seed S      where to begin; printed, so that a run can be repeated\n  \
+        --keep-going  goes on after a difference"
+    )]
     Fuzz {
         /// Cases for each property
         #[arg(long, default_value_t = 20_000)]
@@ -68,9 +79,14 @@ enum Command {
         /// Only this package; may be repeated
         #[arg(long, short, value_name = "NAME")]
         package: Vec<String>,
+        /// An engine, and flags for it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ENGINE")]
+        engine: Vec<String>,
     },
-    /// Measures the controllers, built for release, on a real cluster
+    /// Measures the controllers, built for release, on a real cluster; or an engine against the program it replaces
     #[command(after_help = "Benchmarks:\n  \
+        kustomize [--sizes 1000,4000]\n      \
+        builds in process and by the real kustomize, side by side: time, ratio, memory\n  \
         converge [-n 100] [--objects 5] [--workers 20] [--flux-bin DIR]\n      \
         install, upgrade, forced no-op and idle of n Kustomizations on one repository: wall time, CPU seconds of each\n      \
         controller and of the API server, API requests by verb, peak RSS. With --flux-bin, also of the\n      \
@@ -107,34 +123,45 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(forwarded) => {
             plane::require("git", "git (https://git-scm.com, or your system's package `git`)")?;
-            let packages = ["e2e", "source-controller", "kustomize-controller"];
-            let built = cargo::run(
-                ["build", "--bins"].into_iter().chain(packages.map(|p| ["-p", p]).into_iter().flatten()),
-            )?;
-            if built != ExitCode::SUCCESS {
-                return Ok(built);
-            }
-            end_to_end("demo", &forwarded.arguments)
+            end_to_end("demo", &["source-controller", "kustomize-controller"], &forwarded.arguments)
         }
         Command::Test(forwarded) => quality::test(&forwarded.arguments),
         Command::Check => quality::check(),
         Command::CheckLayers => layers::run(),
         Command::Crds { check } => quality::crds(if *check { Mode::Check } else { Mode::Write }),
         Command::Conformance { arguments } => conformance(arguments),
-        Command::Fuzz { cases, package } => quality::fuzz(*cases, package),
+        Command::Fuzz { cases, package, engine } => match engine.split_first() {
+            Some((engine, arguments)) => engines::fuzz(engine, arguments),
+            None => quality::fuzz(*cases, package),
+        },
         Command::Bench(forwarded) => match forwarded.arguments.split_first() {
             Some((what, arguments)) if what == "helm" => helm_bench(arguments),
-            _ => end_to_end("bench", &forwarded.arguments),
+            Some((what, arguments)) if engines::has_bench(what) => engines::bench(what, arguments),
+            _ => end_to_end("bench", &[], &forwarded.arguments),
         },
         Command::Cluster(command) => cluster::run(command),
         Command::Tools => cluster::tools(),
     }
 }
 
-/// Runs a program of the package e2e.
-fn end_to_end(program: &str, arguments: &[String]) -> Result<ExitCode> {
-    let fixed = ["run", "--quiet", "--package", "e2e", "--bin", program, "--"];
-    cargo::run(fixed.map(String::from).into_iter().chain(arguments.iter().cloned()))
+/// Builds a program of the package e2e and those that it runs, with progress, and runs it. All of the workspace is selected,
+/// as for the tests: cargo would choose other features of dependencies for fewer packages and compile these again.
+fn end_to_end(program: &str, needed: &[&str], arguments: &[String]) -> Result<ExitCode> {
+    let programs = std::iter::once(&program).chain(needed).flat_map(|program| ["--bin", program]);
+    let built = cargo::run(["build", "--workspace"].into_iter().chain(programs))?;
+    if built != ExitCode::SUCCESS {
+        return Ok(built);
+    }
+    let path = target().join("debug").join(program);
+    let status = std::process::Command::new(&path).args(arguments).status();
+    let status = status.with_context(|| format!("starting {}", path.display()))?;
+    // Ended by a signal: an error like any other.
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::from(2), ExitCode::from))
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(plane::places::target, Into::into)
 }
 
 /// The runner lives with the engine; the folder is taken relative to where the user stands.
@@ -169,8 +196,7 @@ fn helm_bench(arguments: &[String]) -> Result<ExitCode> {
     if built != ExitCode::SUCCESS {
         return Ok(built);
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(plane::places::target, Into::into);
-    let controller = target.join("release/helm-controller");
+    let controller = target().join("release/helm-controller");
     let programs = [("--helm", helm), ("--loop", helm_loop), ("--controller", controller)];
     let programs =
         programs.into_iter().flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()]);
@@ -194,5 +220,15 @@ mod tests {
         let arguments = Arguments::parse_from(["xtask", "demo", "--keep", "--url", "x"]);
         let Command::Demo(forwarded) = arguments.command else { panic!("not the demo") };
         assert_eq!(forwarded.arguments, ["--keep", "--url", "x"]);
+    }
+
+    #[test]
+    fn fuzz_takes_an_engine_or_its_own_flags() {
+        let parsed = Arguments::parse_from(["xtask", "fuzz", "kustomize", "--seconds", "5"]);
+        let Command::Fuzz { engine, .. } = parsed.command else { panic!("not fuzz") };
+        assert_eq!(engine, ["kustomize", "--seconds", "5"]);
+        let parsed = Arguments::parse_from(["xtask", "fuzz", "--cases", "7", "-p", "yaml"]);
+        let Command::Fuzz { cases, package, engine } = parsed.command else { panic!("not fuzz") };
+        assert_eq!((cases, package, engine), (7, vec!["yaml".to_owned()], Vec::new()));
     }
 }
