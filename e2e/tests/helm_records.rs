@@ -107,7 +107,10 @@ async fn records_of_the_real_helm_are_read_and_written_again() -> Result<()> {
         let install =
             ["install", "shop", stage.chart(), "--set", "replicas=3,extra.a=<b>", "--labels", "team=a"];
         stage.helm(driver, &install)?;
-        stage.helm(driver, &["upgrade", "shop", stage.chart(), "--set", "replicas=4", "--description", "more"])?;
+        stage.helm(
+            driver,
+            &["upgrade", "shop", stage.chart(), "--set", "replicas=4", "--description", "more"],
+        )?;
         for (revision, status) in [(1, Status::Superseded), (2, Status::Deployed)] {
             let object = stage.record(driver, &format!("sh.helm.release.v1.shop.v{revision}"))?;
             let release = Release::from_object(&object)?;
@@ -121,7 +124,11 @@ async fn records_of_the_real_helm_are_read_and_written_again() -> Result<()> {
             assert_eq!(stored.metadata.as_ref().unwrap().app_version, "7");
 
             let again = release.object(driver, &stage.namespace, Stamp::Created(1))?;
-            assert_eq!(text(&again, driver), text(&object, driver), "revision {revision} has another meaning");
+            assert_eq!(
+                text(&again, driver),
+                text(&object, driver),
+                "revision {revision} has another meaning"
+            );
             for field in ["name", "namespace"] {
                 assert_eq!(again["metadata"][field], object["metadata"][field]);
             }
@@ -155,7 +162,8 @@ async fn the_real_helm_works_with_records_of_ours() -> Result<()> {
         assert_eq!(listed[0]["status"], json!("deployed"));
         assert_eq!(listed[0]["chart"], json!("shop-1.2.3"));
         let history = stage.json(driver, &["history", "ours"])?;
-        let steps: Vec<_> = history.as_array().context("no list")?.iter().map(|r| r["description"].clone()).collect();
+        let steps: Vec<_> =
+            history.as_array().context("no list")?.iter().map(|r| r["description"].clone()).collect();
         assert_eq!(steps, ["step 1", "step 2", "step 3"]);
         assert_eq!(stage.json(driver, &["get", "values", "ours"])?["replicas"], json!(3));
         assert_eq!(stage.helm(driver, &["get", "manifest", "ours"])?.trim(), ours.manifest.trim());

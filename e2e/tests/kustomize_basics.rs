@@ -80,10 +80,10 @@ async fn sources_are_waited_for() -> Result<()> {
     let stage = Stage::new("ks-nosource").await?;
     stage.kustomization("app", json!({"targetNamespace": stage.namespace, "retryInterval": "1h"})).await?;
     let object = stage.reason("app", "ArtifactFailed").await?;
-    assert_eq!(message(&object), "gitrepositories.source.toolkit.fluxcd.io \"repo\" not found");
+    assert_eq!(message(&object), "GitRepository.source.toolkit.fluxcd.io \"repo\" not found");
     assert_eq!(object["status"]["observedGeneration"], json!(-1));
     let object = stage.reconcile("app").await?;
-    assert_eq!(message(&object), "gitrepositories.source.toolkit.fluxcd.io \"repo\" not found");
+    assert_eq!(message(&object), "GitRepository.source.toolkit.fluxcd.io \"repo\" not found");
 
     stage.source("repo", None).await?;
     stage.reconcile("app").await?;

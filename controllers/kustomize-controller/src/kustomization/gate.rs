@@ -167,7 +167,7 @@ pub fn pass(
             return Gate::Wait(Wait {
                 reason: Reason::ArtifactFailed,
                 message: not_found(
-                    plural(kustomization.spec.source_ref.kind),
+                    source_kind(kustomization.spec.source_ref.kind),
                     &kustomization.spec.source_ref.name,
                 ),
                 retry: Retry::RetryInterval,
@@ -285,18 +285,18 @@ pub fn source_namespace(kustomization: &Kustomization) -> &str {
         .unwrap_or(namespace(kustomization))
 }
 
-/// What the API server says about an object of this plural that does not exist.
-pub fn not_found(plural: &str, name: &str) -> String {
-    format!("{plural} \"{name}\" not found")
+/// What is said about an object that does not exist.
+pub fn not_found(what: &str, name: &str) -> String {
+    format!("{what} \"{name}\" not found")
 }
 
-/// Plural and group of a source kind.
-pub fn plural(kind: ArtifactKind) -> &'static str {
+/// Kind and group of a source, in the words of Flux.
+fn source_kind(kind: ArtifactKind) -> &'static str {
     match kind {
-        ArtifactKind::GitRepository => "gitrepositories.source.toolkit.fluxcd.io",
-        ArtifactKind::OCIRepository => "ocirepositories.source.toolkit.fluxcd.io",
-        ArtifactKind::Bucket => "buckets.source.toolkit.fluxcd.io",
-        ArtifactKind::ExternalArtifact => "externalartifacts.source.toolkit.fluxcd.io",
+        ArtifactKind::GitRepository => "GitRepository.source.toolkit.fluxcd.io",
+        ArtifactKind::OCIRepository => "OCIRepository.source.toolkit.fluxcd.io",
+        ArtifactKind::Bucket => "Bucket.source.toolkit.fluxcd.io",
+        ArtifactKind::ExternalArtifact => "ExternalArtifact.source.toolkit.fluxcd.io",
     }
 }
 
