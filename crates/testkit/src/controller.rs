@@ -306,13 +306,15 @@ pub fn built(program: &str, profile: Profile) -> Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(plane::places::root())
-        .args(["build", "--package", program, "--target-dir"])
+        // All of the workspace is selected, as for the tests: cargo would choose other features of dependencies for one
+        // package and compile these again.
+        .args(["build", "--workspace", "--bin", program, "--target-dir"])
         .arg(target);
     if release {
         cargo.arg("--release");
     }
     let status = cargo.stdin(Stdio::null()).status().context("starting cargo")?;
-    ensure!(status.success(), "`cargo build --package {program}` failed");
+    ensure!(status.success(), "`cargo build --workspace --bin {program}` failed");
     let path = target.join(if release { "release" } else { "debug" }).join(program);
     built.insert(key, path.clone());
     Ok(path)
