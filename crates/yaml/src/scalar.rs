@@ -237,11 +237,11 @@ impl Scalar {
         self.style = Style::Plain;
     }
 
-    /// True for `!!null`.
+    /// True for `!!null`, but not for what only reads as null because it has neither tag nor text.
     #[inline]
     #[must_use]
     pub fn is_null(&self) -> bool {
-        self.tag == Tag::Null
+        self.tag == Tag::Null && self.column != UNTAGGED
     }
 
     /// The string, if this is one.

@@ -12,6 +12,8 @@ pub(crate) struct Findings {
     pub(crate) errors: Vec<(String, String)>,
     /// Paths of fields that do not exist.
     pub(crate) unknown: Vec<String>,
+    /// Whether numbers and booleans are taken where strings are wanted, as in the configuration of plugins.
+    pub(crate) takes_any_scalar: bool,
 }
 
 /// The fields of one object, by canonical name.
@@ -37,6 +39,11 @@ fn type_name(value: &Value) -> &'static str {
 }
 
 impl Findings {
+    /// For the configuration of plugins.
+    pub(crate) fn of_configuration() -> Self {
+        Self { takes_any_scalar: true, ..Self::default() }
+    }
+
     fn wrong(&mut self, path: &str, value: &Value, expected: &str) {
         let mut message = format!("must be {expected}, not {}", type_name(value));
         if expected == "a string" && (value.is_boolean() || value.is_number()) {
@@ -76,6 +83,14 @@ impl Findings {
         match value {
             Value::String(text) => text.clone(),
             Value::Null => String::new(),
+            Value::Bool(value) if self.takes_any_scalar => value.to_string(),
+            Value::Number(value) if self.takes_any_scalar => match value.as_f64() {
+                // With the precision of 32 bits, as Go's reader of these files has it.
+                Some(float) if value.is_f64() => {
+                    patch::go_float((float as f32).to_string().parse().unwrap_or(float))
+                }
+                _ => value.to_string(),
+            },
             other => {
                 self.wrong(path, other, "a string");
                 String::new()

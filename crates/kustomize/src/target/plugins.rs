@@ -180,7 +180,7 @@ fn compile(
     plugin: &Resource,
     json: &Json,
 ) -> Vec<Transformer> {
-    let mut findings = Findings::default();
+    let mut findings = Findings::of_configuration();
     let Some(fields) = findings.object("", json, FIELDS) else { return Vec::new() };
     let f = &mut findings;
     let kind = plugin.id().gvk.kind.as_str();
@@ -291,7 +291,7 @@ fn config_map_or_secret(
     kind: Kind,
     json: &Json,
 ) -> Option<Resource> {
-    let mut findings = Findings::default();
+    let mut findings = Findings::of_configuration();
     // The old name of `envs` is only known in kustomization files.
     let mut json = json.clone();
     if let Json::Object(fields) = &mut json {
