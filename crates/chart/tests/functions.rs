@@ -5,7 +5,7 @@ mod cases;
 
 use std::path::Path;
 
-/// Cases that differ, with the first level at which they do. The reasons stand in `KNOWN-DIFFERENCES.md`.
+/// Cases that differ, with the first level at which they do. The reasons stand in `known-differences.txt`.
 const KNOWN: [(&str, usize); 4] =
     [("print/yaml-int-keys", 3), ("fromyaml-04", 1), ("fromyaml-10", 1), ("fromyaml-24", 1)];
 

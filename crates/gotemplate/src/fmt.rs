@@ -178,7 +178,8 @@ impl Format<'_> {
     }
 
     fn precision(&mut self, flags: &mut Flags, out: &mut Vec<u8>) {
-        if self.byte() != Some(b'.') {
+        // A point at the very end is a verb.
+        if self.byte() != Some(b'.') || self.at + 1 == self.format.len() {
             return;
         }
         self.at += 1;

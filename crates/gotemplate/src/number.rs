@@ -41,9 +41,10 @@ impl Number {
             return character(number);
         }
         if let Some(imaginary) = text.strip_suffix('i')
-            && let Some((re, im)) = complex_parts(imaginary) {
-                return Ok(number.simplified(re, im));
-            }
+            && let Some((re, im)) = complex_parts(imaginary)
+        {
+            return Ok(number.simplified(re, im));
+        }
         number.uint = parse_uint(text);
         number.int = parse_int(text);
         if number.int == Some(0) {
@@ -170,12 +171,29 @@ pub fn parse_float(text: &str) -> Option<f64> {
         let value = hex_float(hex)?;
         return Some(if text.starts_with('-') { -value } else { value });
     }
-    // Underscores are for base prefixes only.
-    if !lower.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-')) {
+    if !lower.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-' | b'_')) {
         return None;
     }
-    let value: f64 = text.parse().ok()?;
+    let value: f64 = match between_digits(&lower) {
+        None => return None,
+        Some(false) => text.parse().ok()?,
+        Some(true) => text.replace('_', "").parse().ok()?,
+    };
     value.is_finite().then_some(value)
+}
+
+/// Whether there are underscores; none when one of them does not stand between digits.
+fn between_digits(text: &str) -> Option<bool> {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_hexdigit);
+    let mut any = false;
+    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'_') {
+        any = true;
+        if !digit(at.checked_sub(1)) || !digit(Some(at + 1)) {
+            return None;
+        }
+    }
+    Some(any)
 }
 
 fn hex_float(text: &str) -> Option<f64> {

@@ -53,6 +53,10 @@ pub trait Object {
     fn encoded(&self) -> Value {
         Value::dict(self.fields().into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
+    /// What JSON writes for a struct, in the order of its fields; none when that is what [`Object::encoded`] gives.
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
     /// What `String()` or `Error()` gives, if the type has it.
     fn text(&self) -> Option<String> {
         None

@@ -114,7 +114,11 @@ fn pascal_case(text: &[u8]) -> String {
     let leading = rest.iter().take_while(|c| connector(**c)).count();
     let mut out: String = rest.drain(..leading).collect();
     let mut rest = rest.into_iter();
-    let Some(first) = rest.next() else { return out };
+    let Some(first) = rest.next() else {
+        // The last of nothing but connectors comes out twice.
+        out.extend(out.chars().next_back());
+        return out;
+    };
     let mut capitals = first.is_uppercase();
     let mut current = upper(first);
     for next in rest {

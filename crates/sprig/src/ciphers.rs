@@ -151,9 +151,11 @@ fn decrypt(password: &[u8], text: &[u8]) -> Outcome {
     }
     let bytes = from_base64(text)?;
     let Some((iv, body)) = bytes.split_at_checked(16) else {
-        return Err(
-            format!("runtime error: slice bounds out of range [:16] with capacity {}", bytes.len()).into()
-        );
+        return Err(format!(
+            "runtime error: slice bounds out of range [:16] with capacity {}",
+            text.len() / 4 * 3
+        )
+        .into());
     };
     if body.len() % 16 != 0 {
         return Err("crypto/cipher: input not full blocks".into());

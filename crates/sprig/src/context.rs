@@ -51,14 +51,17 @@ fn table(value: &Value, a: &[Value]) -> Outcome {
 
 fn path_value(value: &Value, a: &[Value]) -> Outcome {
     let mut at = value.clone();
-    for key in a.bytes(0).split(|b| *b == b'.') {
+    let path = a.bytes(0);
+    // The error names the last part only.
+    let last = path.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    for key in path.split(|b| *b == b'.') {
         match at.as_dict().and_then(|dict| dict.get(key)) {
             Some(next) => at = next,
-            None => return Err(Fault::Text(format!("{} is not a value", gotemplate::quote(a.bytes(0))))),
+            None => return Err(format!("{} is not a value", gotemplate::quote(last)).into()),
         }
     }
     if at.as_dict().is_some() {
-        return Err(Fault::Text(format!("{} is not a value", gotemplate::quote(a.bytes(0)))));
+        return Err(format!("{} is not a value", gotemplate::quote(last)).into());
     }
     Ok(at)
 }
@@ -179,6 +182,7 @@ impl Object for Files {
 struct Struct {
     ty: &'static str,
     fields: Vec<(&'static str, Value)>,
+    json: fn(&'static str) -> Json,
     printed: Option<String>,
     methods: &'static [Method],
 }
@@ -202,15 +206,40 @@ impl Object for Struct {
     fn field(&self, name: &[u8]) -> Option<Value> {
         self.fields.iter().find(|(n, _)| n.as_bytes() == name).map(|(_, value)| value.clone())
     }
+    fn encoded(&self) -> Value {
+        Value::dict(self.encoded_members().map(|(name, value)| (name.into(), value)).collect())
+    }
+    fn members(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(self.encoded_members().collect())
+    }
     fn printed(&self) -> Option<String> {
         self.printed.clone()
+    }
+}
+
+/// How JSON, and with it YAML, writes a field.
+enum Json {
+    /// Under a name.
+    As(&'static str),
+    /// Under a name, unless it is empty.
+    Unless(&'static str),
+    Never,
+}
+
+impl Struct {
+    fn encoded_members(&self) -> impl Iterator<Item = (&'static str, Value)> + '_ {
+        self.fields.iter().filter_map(|(name, value)| match (self.json)(name) {
+            Json::As(name) => Some((name, value.clone())),
+            Json::Unless(name) => value.truth().then(|| (name, value.clone())),
+            Json::Never => None,
+        })
     }
 }
 
 /// A struct, or a pointer to one, with fields and nothing else.
 #[must_use]
 pub fn structure(ty: &'static str, fields: Vec<(&'static str, Value)>) -> Value {
-    Value::Object(Rc::new(Struct { ty, fields, printed: None, methods: &[] }))
+    Value::Object(Rc::new(Struct { ty, fields, json: Json::As, printed: None, methods: &[] }))
 }
 
 /// `.Capabilities.APIVersions`
@@ -275,7 +304,12 @@ impl Capabilities<'_> {
                 rest: None,
                 call: |v, _| Ok(version_of(v, b"normalizedVersion")),
             },
-            Method { name: "GitVersion", params: &[], rest: None, call: |v, _| Ok(version_of(v, b"Version")) },
+            Method {
+                name: "GitVersion",
+                params: &[],
+                rest: None,
+                call: |v, _| Ok(version_of(v, b"Version")),
+            },
         ];
         let behind = self.kube_version.find(|c: char| c != 'v' && c != '.' && !c.is_ascii_digit());
         let numbers = behind.and_then(|end| self.kube_version.get(..end)).unwrap_or(self.kube_version);
@@ -288,19 +322,29 @@ impl Capabilities<'_> {
                 ("Major", self.major.into()),
                 ("Minor", self.minor.into()),
             ],
+            json: |name| if name == "normalizedVersion" { Json::Never } else { Json::As(name) },
             printed: Some(numbers.to_owned()),
             methods: KUBE,
         };
-        let helm = structure(
-            "common.BuildInfo",
-            vec![
+        let helm = Struct {
+            ty: "common.BuildInfo",
+            fields: vec![
                 ("Version", self.helm_version.into()),
                 ("GitCommit", "".into()),
                 ("GitTreeState", "".into()),
                 ("GoVersion", self.go_version.into()),
                 ("KubeClientVersion", self.client_version.into()),
             ],
-        );
+            json: |name| match name {
+                "Version" => Json::Unless("version"),
+                "GitCommit" => Json::Unless("git_commit"),
+                "GitTreeState" => Json::Unless("git_tree_state"),
+                "GoVersion" => Json::Unless("go_version"),
+                _ => Json::As("kube_client_version"),
+            },
+            printed: None,
+            methods: &[],
+        };
         let versions = self.api_versions.into_iter().map(Value::Str).collect();
         let versions = VersionSet(Rc::new(List { ty: ListType::Str, items: versions }));
         structure(
@@ -308,7 +352,7 @@ impl Capabilities<'_> {
             vec![
                 ("KubeVersion", Value::Object(Rc::new(kube))),
                 ("APIVersions", Value::Object(Rc::new(versions))),
-                ("HelmVersion", helm),
+                ("HelmVersion", Value::Object(Rc::new(helm))),
             ],
         )
     }

@@ -55,15 +55,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::variadic("mustMerge", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Target))),
     Function::variadic("mergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source))),
     Function::variadic("mustMergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source))),
-    Function::new("deepCopy", &[Any], |_, a| Ok(deep_copy(a.any(0)))),
-    Function::new("mustDeepCopy", &[Any], |_, a| Ok(deep_copy(a.any(0)))),
+    Function::new("deepCopy", &[Any], copied),
+    Function::new("mustDeepCopy", &[Any], copied),
     Function::variadic("dig", &[], Any, dig),
 ];
 
 /// A dict that a function returns as `map[string]interface {}`: a named type loses its name, but stays the same map.
 /// The executor tells types by the map itself, so a named one keeps its name here; only `typeOf` could tell.
 fn plain(value: &Value) -> Value {
-    value.clone()
+    if matches!(value, Value::Nil) { Value::dict(BTreeMap::new()) } else { value.clone() }
 }
 
 fn entries(value: &Value) -> BTreeMap<Str, Value> {
@@ -118,6 +118,13 @@ fn merge_into(target: &Value, source: &Value, wins: Wins) {
         if wins == Wins::Source || old.as_ref().is_none_or(empty) {
             into.set(key, value);
         }
+    }
+}
+
+fn copied(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
+    match a.any(0) {
+        Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
+        value => Ok(deep_copy(value)),
     }
 }
 

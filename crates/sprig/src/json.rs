@@ -103,7 +103,7 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
         }
         // As in `toYaml`: the only one is nil.
         Value::Dict(dict) if matches!(dict.ty, DictType::Str) && dict.is_empty() => {
-            out.extend_from_slice(b"null");
+            out.extend_from_slice(b"null")
         }
         Value::Dict(dict) => {
             out.push(b'{');
@@ -122,7 +122,25 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
             }
             out.push(b'}');
         }
-        Value::Object(object) => write(&object.encoded(), style, depth, out)?,
+        Value::Object(object) => match object.members() {
+            Some(members) => {
+                out.push(b'{');
+                for (i, (key, item)) in members.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    break_line(style, depth + 1, out);
+                    string(key.as_bytes(), style.html, out);
+                    out.extend_from_slice(if style.pretty { b": " } else { b":" });
+                    write(item, style, depth + 1, out)?;
+                }
+                if !members.is_empty() {
+                    break_line(style, depth, out);
+                }
+                out.push(b'}');
+            }
+            None => write(&object.encoded(), style, depth, out)?,
+        },
     }
     Ok(())
 }

@@ -14,6 +14,8 @@ pub(crate) fn dict(text: &[u8]) -> Value {
             dict.set("Error", problem);
             value
         }
+        // The number alone: it is no dict in the first place.
+        (Value::Nil, Some(_)) => Value::Float(0.0),
         _ => value,
     }) {
         Ok(value @ Value::Dict(_)) => value,
@@ -30,7 +32,12 @@ pub(crate) fn dict(text: &[u8]) -> Value {
 
 /// `fromJsonArray`: a list, or one of the problem alone.
 pub(crate) fn list(text: &[u8]) -> Value {
-    match read(text) {
+    let read = read_with(text).and_then(|(value, problem)| match (&value, problem) {
+        (Value::Nil, Some(_)) => Ok(Value::Float(0.0)),
+        (_, Some(problem)) => Err(problem),
+        (_, None) => Ok(value),
+    });
+    match read {
         Ok(value @ Value::List(_)) => value,
         Ok(Value::Nil) => Value::typed_list(gotemplate::ListType::Nil, Vec::new()),
         Ok(other) => {
@@ -100,7 +107,9 @@ impl Reader<'_> {
     }
 
     fn unexpected(&self, context: &str) -> String {
-        match self.peek() {
+        // At the end Go tries a space, which is wrong within a number, an escape or a word.
+        const WITHIN: [&str; 4] = ["numeric literal", "escape", "hexadecimal", "in literal"];
+        match self.peek().or_else(|| WITHIN.iter().any(|w| context.contains(w)).then_some(b' ')) {
             None => "unexpected end of JSON input".to_owned(),
             Some(b) => {
                 let shown = match b {

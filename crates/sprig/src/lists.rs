@@ -167,13 +167,23 @@ fn chunk(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
         (Value::Nil, _) => return Err(NIL_POINTER.into()),
         (other, _) => return Err(format!("Cannot chunk type {}", other.kind_name()).into()),
     };
-    let Ok(size) = usize::try_from(a.int(0)) else {
-        return Err("runtime error: makeslice: len out of range".into());
+    // Sprig counts in floats, whatever the size is: some that make no sense give a result.
+    let (size, len) = (a.int(0), items.len());
+    let count = ((len as f64 - 1.0) / size as f64).floor() + 1.0;
+    let count = if count.is_finite() { count as i64 } else { -1 };
+    let last = match (len as f64 % size as f64).floor() as i64 {
+        0 => size,
+        rest => rest,
     };
-    if size == 0 {
+    if count < 0 || (count > 0 && last < 0) || (count > 1 && size < 0) {
         return Err("runtime error: makeslice: len out of range".into());
     }
-    let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
+    let mut rest = items.into_iter();
+    let mut chunks = Vec::new();
+    for i in 0..count {
+        let take = usize::try_from(if i + 1 == count { last } else { size }).unwrap_or(usize::MAX);
+        chunks.push(Value::list(rest.by_ref().take(take).collect()));
+    }
     Ok(Value::typed_list(ListType::Lists, chunks))
 }
 

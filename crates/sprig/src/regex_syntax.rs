@@ -9,8 +9,12 @@ const MAX_REPEAT: u32 = 1000;
 /// # Errors
 /// Go's text, without its `error parsing regexp: `.
 pub(crate) fn translate(pattern: &str) -> Result<String, String> {
-    let mut translator =
-        Translator { rest: pattern, whole: pattern, out: String::with_capacity(pattern.len() * 2) };
+    let mut translator = Translator {
+        rest: pattern,
+        whole: pattern,
+        out: String::with_capacity(pattern.len() * 2),
+        names: Vec::new(),
+    };
     translator.run()?;
     Ok(translator.out)
 }
@@ -19,6 +23,12 @@ struct Translator<'p> {
     rest: &'p str,
     whole: &'p str,
     out: String,
+    names: Vec<&'p str>,
+}
+
+/// The name of a group in the crate's syntax, which has no names that begin with a digit.
+pub(crate) fn group_name(name: &str) -> std::borrow::Cow<'_, str> {
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("digit_{name}").into() } else { name.into() }
 }
 
 /// A member of a class.
@@ -52,23 +62,38 @@ impl<'p> Translator<'p> {
         // What a repetition would apply to: nothing yet, something, or something repeated by this text.
         let mut repeatable = false;
         let mut repeated: Option<&'p str> = None;
+        // Flags that stand between a repetition and what it repeats.
+        let mut flags: Option<usize> = None;
+        // How often the last item repeats what is in it, and the largest such number of each open group.
+        let (mut factor, mut open) = (1u32, vec![1u32]);
         while let Some(c) = self.peek() {
             let start = self.rest;
             let mut now_repeated = None;
             let mut now_repeatable = true;
+            let mut now_flags = None;
+            let mut now_factor = 1;
             match c {
                 '(' => {
-                    depth += usize::from(self.group()?);
+                    let before = self.out.len();
+                    if self.group()? {
+                        depth += 1;
+                        open.push(1);
+                        now_repeatable = false;
+                    } else {
+                        now_repeatable = repeatable;
+                        now_factor = factor;
+                        now_flags = flags.or(Some(before));
+                    }
                     if depth > MAX_DEPTH {
                         return Err(format!("expression nests too deeply: `{}`", self.whole));
                     }
-                    now_repeatable = false;
                 }
                 ')' => {
                     let Some(outer) = depth.checked_sub(1) else {
                         return Err(format!("unexpected ): `{}`", self.whole));
                     };
                     depth = outer;
+                    now_factor = open.pop().unwrap_or(1);
                     self.skip(1);
                     self.out.push(')');
                 }
@@ -87,14 +112,23 @@ impl<'p> Translator<'p> {
                         self.skip(1);
                         self.out.push_str("\\{");
                     }
-                    Some(text) => {
+                    Some((text, most)) => {
                         if !repeatable {
                             return Err(format!("missing argument to repetition operator: `{text}`"));
                         }
                         if let Some(before) = repeated {
                             return Err(format!("invalid nested repetition operator: `{before}{text}`"));
                         }
-                        now_repeated = Some(self.since(start));
+                        let text = self.since(start);
+                        now_factor = factor.saturating_mul(most);
+                        if most > 1 && now_factor > MAX_REPEAT {
+                            return Err(format!("invalid repeat count: `{text}`"));
+                        }
+                        match flags {
+                            Some(at) => self.out.insert_str(at, text),
+                            None => self.out.push_str(text),
+                        }
+                        now_repeated = Some(text);
                     }
                 },
                 '\\' => self.escape()?,
@@ -104,6 +138,10 @@ impl<'p> Translator<'p> {
                 }
             }
             repeatable = now_repeatable;
+            (flags, factor) = (now_flags, now_factor);
+            if let Some(most) = open.last_mut() {
+                *most = (*most).max(factor);
+            }
             repeated = now_repeated;
         }
         if depth > 0 {
@@ -112,9 +150,10 @@ impl<'p> Translator<'p> {
         Ok(())
     }
 
-    /// A repetition with its `?`; none when a `{` is only a character.
-    fn repetition(&mut self, c: char) -> Result<Option<&'p str>, String> {
+    /// A repetition with its `?`, and how often a `{` repeats at most; none when a `{` is only a character.
+    fn repetition(&mut self, c: char) -> Result<Option<(&'p str, u32)>, String> {
         let start = self.rest;
+        let mut times = 1;
         if c == '{' {
             let Some(close) = self.rest.find('}') else { return Ok(None) };
             let inner = self.rest.get(1..close).unwrap_or_default();
@@ -136,19 +175,17 @@ impl<'p> Translator<'p> {
                 },
             };
             self.skip(close + 1);
+            times = high;
             if low > MAX_REPEAT || high > MAX_REPEAT || low > high {
                 return Err(format!("invalid repeat count: `{}`", self.since(start)));
             }
         } else {
             self.skip(1);
         }
-        let text = self.since(start);
-        self.out.push_str(text);
         if self.peek() == Some('?') {
             self.skip(1);
-            self.out.push('?');
         }
-        Ok(Some(self.since(start)))
+        Ok(Some((self.since(start), times)))
     }
 
     /// `(` and what follows `(?`. True when a group was opened that needs closing.
@@ -169,11 +206,12 @@ impl<'p> Translator<'p> {
             if name.is_empty() || !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
                 return Err(format!("invalid named capture: `{}`", start.get(..len).unwrap_or(start)));
             }
-            if self.out.contains(&format!("(?P<{name}>")) {
+            if self.names.contains(&name) {
                 return Err(format!("duplicate capture group name: `{name}`"));
             }
+            self.names.push(name);
             self.skip(len);
-            self.out.push_str(&format!("(?P<{name}>"));
+            self.out.push_str(&format!("(?P<{}>", group_name(name)));
             return Ok(true);
         }
         self.skip(2);
@@ -205,7 +243,6 @@ impl<'p> Translator<'p> {
     }
 
     fn escape(&mut self) -> Result<(), String> {
-        let start = self.rest;
         let second = self.rest.chars().nth(1);
         match second {
             Some('Q') => {
@@ -223,8 +260,6 @@ impl<'p> Translator<'p> {
             Some('z') => self.known("\\z"),
             Some('b') => self.known("(?-u:\\b)"),
             Some('B') => self.known("(?-u:\\B)"),
-            Some('C') => self.known("(?s-u:.)"),
-            Some('E') if start.starts_with("\\E") && self.whole.contains("\\Q") => self.skip(2),
             _ => match self.class_item()? {
                 Item::Char(c) => push_literal(c, &mut self.out),
                 Item::Class(class) => {
@@ -358,11 +393,6 @@ impl<'p> Translator<'p> {
                 }
                 _ => {}
             }
-            // A dash is itself at either end only.
-            if self.peek() == Some('-') && !first && !self.rest.starts_with("-]") {
-                let shown: String = self.rest.chars().take(2).collect();
-                return Err(format!("invalid character class range: `{shown}`"));
-            }
             first = false;
             if self.rest.starts_with("[:")
                 && let Some(close) = self.rest.find(":]")
@@ -386,13 +416,18 @@ impl<'p> Translator<'p> {
             push_member(low, &mut class);
             if self.rest.starts_with('-') && !self.rest.starts_with("-]") && self.rest.len() > 1 {
                 self.skip(1);
+                let before = self.rest;
                 let high = match self.member()? {
-                    Item::Char(high) if high >= low => high,
-                    _ => {
-                        let shown = self.since(range_start);
-                        return Err(format!("invalid character class range: `{shown}`"));
+                    Item::Char(high) => high,
+                    Item::Class(_) => {
+                        let shown: String = before.chars().take(2).collect();
+                        return Err(format!("invalid escape sequence: `{shown}`"));
                     }
                 };
+                if high < low {
+                    let shown = self.since(range_start);
+                    return Err(format!("invalid character class range: `{shown}`"));
+                }
                 class.push('-');
                 push_member(high, &mut class);
             }

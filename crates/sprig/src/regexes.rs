@@ -147,7 +147,7 @@ fn expand(template: &[u8], found: &Captures<'_>, out: &mut Vec<u8>) {
         };
         let group = match name.parse::<usize>() {
             Ok(number) if name.bytes().all(|b| b.is_ascii_digit()) => found.get(number),
-            _ => found.name(name),
+            _ => found.name(&crate::regex_syntax::group_name(name)),
         };
         if let Some(group) = group {
             out.extend_from_slice(group.as_bytes());

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotemplate::{Exec, Limits, MissingKey, Parsed, Set, Value};
+use gotemplate::{DictType, Exec, Limits, MissingKey, Parsed, Set, Value};
 
-use crate::context::values;
+use crate::context::{VALUES, values};
 use crate::error::Error;
 use crate::helm::{ROOT, without_no_value};
 use crate::state::{Lookup, Purpose, Resolve, State};
@@ -122,6 +122,7 @@ impl Templates {
                 let own = [("Name".into(), path.into()), ("BasePath".into(), base_path.into())];
                 dict.set("Template", values(own.into()));
             }
+            let context = context.converted(DictType::Named(&VALUES));
             match exec.render(path.as_bytes(), ROOT, &context) {
                 Ok(text) => _ = texts.insert(path.to_owned(), without_no_value(text)),
                 Err(error) => return Err(Error::exec(path, &error, exec.exhausted())),

@@ -1,7 +1,7 @@
 //! Strings.
 
 use gotemplate::Ty::{Any, Int, Str as Text};
-use gotemplate::{DictType, Fault, Function, IntKind, Str, Value, chars, fmt, quote_into};
+use gotemplate::{DictType, Fault, Function, IntKind, Named, Str, Value, chars, fmt, quote_into};
 
 use crate::args::{Args, Outcome, strings, strval};
 
@@ -36,7 +36,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Ok(a.bytes(1).strip_prefix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| t.to_vec().into()))
     }),
     Function::new("nospace", &[Text], |_, a| {
-        Ok(map(a.bytes(0), |c, out| out.extend((!is_space(c)).then_some(c))).into())
+        // Sprig looks at bytes; where it drops one, it takes each of the others for a character.
+        let text = a.bytes(0);
+        let space = |b: u8| is_space(char::from(b));
+        if !text.iter().any(|b| space(*b)) {
+            return Ok(a.any(0).clone());
+        }
+        Ok(text.iter().filter(|b| !space(**b)).map(|b| char::from(*b)).collect::<String>().into())
     }),
     Function::new("contains", &[Text, Text], |_, a| Ok(find(a.bytes(1), a.bytes(0)).is_some().into())),
     Function::new("hasPrefix", &[Text, Text], |_, a| Ok(a.bytes(1).starts_with(a.bytes(0)).into())),
@@ -287,6 +293,9 @@ pub(crate) fn split(text: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
 }
 
 fn numbered(parts: Vec<Str>) -> Value {
+    /// A map without entries, which encodes as one; an empty one of [`DictType::Str`] is nil.
+    static EMPTY: Named = Named { name: "map[string]string", dynamic: false, methods: &[] };
+    let ty = if parts.is_empty() { DictType::Named(&EMPTY) } else { DictType::Str };
     let map = parts.into_iter().enumerate().map(|(i, part)| (format!("_{i}").into(), part.into())).collect();
-    Value::typed_dict(DictType::Str, map)
+    Value::typed_dict(ty, map)
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use gotemplate::{Str, Value};
 
+use crate::time::Zone;
+
 /// Reads a document.
 ///
 /// # Errors
@@ -13,6 +15,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
     let root = Value::dict(BTreeMap::new());
     let mut reader = Reader { rest: text, line: 1 };
     let mut table = root.clone();
+    let mut opened: Vec<Vec<Str>> = Vec::new();
     loop {
         reader.blank();
         let Some(c) = reader.peek() else { return Ok(root) };
@@ -29,6 +32,15 @@ pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
                 }
             }
             table = reader.open(&root, &path, array)?;
+            let shown: Vec<_> = path.iter().map(Str::text).collect();
+            if array {
+                // Each element has tables of its own.
+                opened.retain(|open| !open.starts_with(&path));
+            } else if opened.contains(&path) {
+                return reader.error(format!("Key '{}' has already been defined.", shown.join(".")));
+            } else {
+                opened.push(path);
+            }
         } else {
             reader.entry(&table)?;
         }
@@ -334,17 +346,25 @@ fn number(text: &str) -> Option<Value> {
     gotemplate::parse_float(text).map(Value::Float)
 }
 
-/// A date or time; without a zone it is in UTC.
+/// A date or time; one without a zone has a zone whose name says so.
 fn moment(text: &str) -> Option<Value> {
-    [
-        "2006-01-02T15:04:05Z07:00",
-        "2006-01-02 15:04:05Z07:00",
-        "2006-01-02T15:04:05",
-        "2006-01-02 15:04:05",
-        "2006-01-02",
-        "15:04:05",
-    ]
-    .iter()
-    .find_map(|layout| crate::time::parse(layout, text).ok())
-    .map(crate::dates::value)
+    const LAYOUTS: [(&str, &str); 10] = [
+        ("2006-01-02T15:04:05Z07:00", ""),
+        ("2006-01-02 15:04:05Z07:00", ""),
+        ("2006-01-02T15:04Z07:00", ""),
+        ("2006-01-02 15:04Z07:00", ""),
+        ("2006-01-02T15:04:05", "datetime-local"),
+        ("2006-01-02 15:04:05", "datetime-local"),
+        ("2006-01-02T15:04", "datetime-local"),
+        ("2006-01-02", "date-local"),
+        ("15:04:05", "time-local"),
+        ("15:04", "time-local"),
+    ];
+    LAYOUTS.iter().find_map(|(layout, zone)| {
+        let mut time = crate::time::parse(layout, text).ok()?;
+        if !zone.is_empty() {
+            time.zone = Zone::Fixed(0, (*zone).to_owned());
+        }
+        Some(crate::dates::value(time))
+    })
 }

@@ -24,6 +24,7 @@ fn encode(value: &Value) -> Result<Vec<u8>, Fault> {
     match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         Value::Dict(_) => writer.table(&[], value)?,
+        other if is_table(other) => return Err("toml: top-level values must be Go maps or structs".into()),
         other => writer.element(other)?,
     }
     Ok(writer.out)

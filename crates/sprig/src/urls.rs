@@ -58,6 +58,31 @@ fn escape(text: &[u8], part: Part) -> String {
     out
 }
 
+/// A host, in which only what cannot stand there otherwise is escaped.
+fn unescape_host(text: &str) -> Result<Vec<u8>, String> {
+    if let Some(close) = text.rfind(']')
+        && let Some(at) = text.get(..close).and_then(|t| t.find("%25"))
+    {
+        let zone = unescape(text.get(at..close).unwrap_or_default())?;
+        let mut host = unescape_host(text.get(..at).unwrap_or_default())?;
+        host.extend(zone);
+        host.extend(unescape_host(text.get(close..).unwrap_or_default())?);
+        return Ok(host);
+    }
+    for (at, b) in text.bytes().enumerate() {
+        let code = text.get(at..at + 3).unwrap_or_default();
+        if b == b'%' && code.bytes().nth(1).is_some_and(|b| b.is_ascii_digit() && b < b'8') && code != "%25" {
+            unescape(code)?;
+            return Err(format!("invalid URL escape {}", quote(code.as_bytes())));
+        }
+        let plain = b.is_ascii_alphanumeric() || b >= 0x80 || b"-_.~!$&'()*+,;=:[]<>\"%".contains(&b);
+        if !plain {
+            return Err(format!("invalid character {} in host name", quote(&[b])));
+        }
+    }
+    unescape(text)
+}
+
 fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -165,10 +190,7 @@ fn authority(text: &str, url: &mut Url) -> Result<(), String> {
     if !valid {
         return Err(format!("invalid port {} after host", quote(port.as_bytes())));
     }
-    if let Some(c) = host.bytes().find(|b| *b == b' ') {
-        return Err(format!("invalid character {} in host name", quote(&[c])));
-    }
-    url.host = String::from_utf8_lossy(&unescape(host)?).into_owned();
+    url.host = String::from_utf8_lossy(&unescape_host(host)?).into_owned();
     Ok(())
 }
 

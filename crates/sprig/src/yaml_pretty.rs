@@ -100,10 +100,22 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         Value::Dict(_) => out.push_str("{}"),
         Value::Object(object) => out.push_str(&to_yaml(&object.encoded())?),
         Value::Complex(..) => return Err("cannot marshal type: complex128".into()),
-        Value::Str(text) => {
-            let text = text.text();
+        Value::Str(bytes) => {
+            let Ok(text) = std::str::from_utf8(bytes) else {
+                out.push_str("!!binary ");
+                out.push_str(&crate::encode::base64(bytes));
+                return Ok(());
+            };
+            if text.chars().any(special) {
+                escaped(text, out);
+                return Ok(());
+            }
+            // A block may hold tabs here, which the other writer does not allow.
+            let tabs = text.contains('\n') && text.contains('\t');
+            let stand_in = if tabs { text.replace('\t', TAB) } else { text.to_owned() };
             let written =
-                yaml::to_yaml(&yaml::Value::str(&*text)).map_err(|error| Fault::Text(error.to_string()))?;
+                yaml::to_yaml(&yaml::Value::str(stand_in)).map_err(|error| Fault::Text(error.to_string()))?;
+            let written = if tabs { written.replace(TAB, "\t") } else { written };
             let written = written.strip_suffix('\n').unwrap_or(&written);
             if !written.starts_with('|') {
                 out.push_str(&unfolded(written));
@@ -124,6 +136,51 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// A character that stands for a tab.
+const TAB: &str = "\u{e000}";
+
+/// True for characters that are written as escapes.
+fn special(c: char) -> bool {
+    let control = (c.is_control() && !matches!(c, '\n' | '\t')) || c == '\u{feff}';
+    control || matches!(c, '\u{fffe}' | '\u{ffff}') || c > '\u{ffff}'
+}
+
+fn escaped(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        let letter = match c {
+            '\0' => '0',
+            '\u{7}' => 'a',
+            '\u{8}' => 'b',
+            '\t' => 't',
+            '\n' => 'n',
+            '\u{b}' => 'v',
+            '\u{c}' => 'f',
+            '\r' => 'r',
+            '\u{1b}' => 'e',
+            '"' | '\\' => c,
+            '\u{85}' => 'N',
+            '\u{a0}' => '_',
+            '\u{2028}' => 'L',
+            '\u{2029}' => 'P',
+            c if special(c) => {
+                match u32::from(c) {
+                    code @ ..=0xff => out.push_str(&format!("\\x{code:02X}")),
+                    code @ ..=0xffff => out.push_str(&format!("\\u{code:04X}")),
+                    code => out.push_str(&format!("\\U{code:08X}")),
+                }
+                continue;
+            }
+            c => {
+                out.push(c);
+                continue;
+            }
+        };
+        out.extend(['\\', letter]);
+    }
+    out.push('"');
 }
 
 /// A folded scalar on one line again.

@@ -46,6 +46,10 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
         Value::Int(_, bits) => (*bits).into(),
         Value::Float(value) => yaml::Value::plain(json::number(*value)?),
         Value::Complex(..) => return Err("json: unsupported type: complex128".into()),
+        // Quoted, since a text that begins with a tab is one that YAML could not have read otherwise.
+        Value::Str(text) if text.starts_with(b"\t") => {
+            Scalar::str(&*text.text()).with_style(yaml::Style::DoubleQuoted).into()
+        }
         Value::Str(text) => yaml::Value::str(&*text.text()),
         Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
         Value::List(list) if list.ty == ListType::Nil => yaml::Value::null(),

@@ -19,8 +19,10 @@ struct Engine {
 }
 
 /// A new engine is a line here.
-const ENGINES: &[Engine] =
-    &[Engine { name: "kustomize", package: "kustomize", fuzz: Some("fuzz"), bench: Some("bench") }];
+const ENGINES: &[Engine] = &[
+    Engine { name: "kustomize", package: "kustomize", fuzz: Some("fuzz"), bench: Some("bench") },
+    Engine { name: "gotemplate", package: "sprig", fuzz: Some("fuzz"), bench: None },
+];
 
 /// The engine of that name, if there is one.
 fn engine(name: &str) -> Option<&'static Engine> {

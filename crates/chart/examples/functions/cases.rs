@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chart::{
-    Action, ArchiveLimits, Capabilities, Chart, File, ReleaseOptions, Request, SchemaCheck, Table,
-    read_json_table, read_values,
+    Action, ArchiveLimits, Capabilities, Chart, File, ReleaseOptions, Request, SchemaCheck, Table, floats,
+    to_json,
 };
 use serde_json::{Value as Json, json};
 
@@ -47,11 +47,14 @@ pub fn run(case: &Json) -> Outcome {
     let work = || -> Outcome {
         let mut chart = Chart::from_files(files, &ArchiveLimits::default()).map_err(|e| e.to_string())?;
         let user = match case["values_yaml"].as_str() {
-            Some(text) => read_values(text.as_bytes()),
-            None if case["values"].is_object() => read_json_table(case["values"].to_string().as_bytes()),
-            None => Ok(Table::new()),
+            // Of the first document alone, unlike a chart's default values.
+            Some(text) => to_json(&sprig::read_yaml_dict(text.as_bytes())?),
+            None => floats(case["values"].clone()),
         };
-        let user = user.map_err(|error| error.to_string())?;
+        let user = match user {
+            Json::Object(user) => user,
+            _ => Table::new(),
+        };
         let mut warnings = Vec::new();
         chart.process_dependencies(&user, &mut warnings).map_err(|error| error.to_string())?;
         let options = sprig::Options::new(CLOCK, [7; 32]);

@@ -171,13 +171,8 @@ pub(crate) fn format(time: &Time, layout: &str) -> String {
             Piece::Upper => write!(out, "{}", if civil.hour >= 12 { "PM" } else { "AM" }),
             Piece::Lower => write!(out, "{}", if civil.hour >= 12 { "pm" } else { "am" }),
             Piece::ZoneName if zone.is_empty() => {
-                let (sign, size) = if offset < 0 { ('-', -offset) } else { ('+', offset) };
-                let minutes = size / 60;
-                if minutes % 60 == 0 {
-                    write!(out, "{sign}{:02}", minutes / 60)
-                } else {
-                    write!(out, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
-                }
+                let (sign, minutes) = if offset < 0 { ('-', -offset / 60) } else { ('+', offset / 60) };
+                write!(out, "{sign}{:02}{:02}", minutes / 60, minutes % 60)
             }
             Piece::ZoneName => write!(out, "{zone}"),
             Piece::Offset { utc_z: true, .. } if offset == 0 => write!(out, "Z"),

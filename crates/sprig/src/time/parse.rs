@@ -171,7 +171,8 @@ fn take(piece: Piece, left: &mut &str, after: &str, found: &mut Found) -> Result
         Piece::Fraction { digits: count, keep, .. } => {
             if keep {
                 fraction(left, count, found)?;
-            } else if left.starts_with(['.', ',']) && left.as_bytes().get(1).copied().is_some_and(|b| b.is_ascii_digit())
+            } else if left.starts_with(['.', ','])
+                && left.as_bytes().get(1).copied().is_some_and(|b| b.is_ascii_digit())
             {
                 let count = left.bytes().skip(1).take(9).take_while(u8::is_ascii_digit).count();
                 fraction(left, count, found)?;
