@@ -164,10 +164,15 @@ async fn ignored_fields_are_left_alone() -> Result<()> {
     let options = ApplyOptions { ignore: Some(&rules), ..ApplyOptions::default() };
     world.apply_with(&[web(1, "a:1")], &options).await;
     world.merge_patch(&web(1, ""), "scaler", json!({"spec": {"replicas": 3}})).await?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(actions(&world.apply_with(&[web(1, "a:1")], &options).await), ["Deployment unchanged"]);
-    world.forget_requests();
-    assert_eq!(actions(&world.apply_with(&[web(1, "a:1")], &options).await), ["Deployment unchanged"]);
+    // The cluster's own controllers write to the Deployment for a while; then nothing is asked any more.
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.forget_requests();
+        assert_eq!(actions(&world.apply_with(&[web(1, "a:1")], &options).await), ["Deployment unchanged"]);
+        if world.requests().is_empty() {
+            break;
+        }
+    }
     assert!(world.requests().is_empty(), "{:?}", world.requests());
     assert_eq!(actions(&world.apply_with(&[web(1, "a:2")], &options).await), ["Deployment configured"]);
     let live = world.get(&web(1, "")).await?;
