@@ -1,6 +1,6 @@
 //! JSON patch (RFC 6902) and JSON merge patch (RFC 7386) on YAML trees.
 
-use yaml::{Kind, Map, Resolved, Scalar, ScalarError, Value};
+use yaml::{Kind, Map, Resolved, Scalar, ScalarError, Style, Value};
 
 /// A JSON patch: a list of operations that apply together or not at all.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ struct Operation {
     value: Option<Value>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Verb {
     Add,
     Remove,
@@ -22,6 +22,8 @@ enum Verb {
     Move,
     Copy,
     Test,
+    /// None of RFC 6902: an error once there is a target, as in kustomize.
+    Unknown(String),
 }
 
 /// A JSON patch that is malformed or does not fit its target.
@@ -72,7 +74,7 @@ pub enum JsonPatchError {
 }
 
 impl Verb {
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Add => "add",
             Self::Remove => "remove",
@@ -80,6 +82,7 @@ impl Verb {
             Self::Move => "move",
             Self::Copy => "copy",
             Self::Test => "test",
+            Self::Unknown(_) => "unknown",
         }
     }
 }
@@ -88,7 +91,7 @@ impl JsonPatch {
     /// Reads the operations of a patch.
     ///
     /// # Errors
-    /// If it is not a list of mappings, or an operation is unknown.
+    /// If it is not a list of mappings.
     pub fn parse(patch: &serde_json::Value) -> Result<Self, JsonPatchError> {
         let items = match patch {
             serde_json::Value::Array(items) => items.as_slice(),
@@ -96,7 +99,7 @@ impl JsonPatch {
             _ => return Err(JsonPatchError::Shape),
         };
         let mut operations = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
+        for item in items {
             let fields = item.as_object().ok_or(JsonPatchError::Shape)?;
             let text = |name| fields.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
             let verb = match text("op") {
@@ -106,7 +109,7 @@ impl JsonPatch {
                 "move" => Verb::Move,
                 "copy" => Verb::Copy,
                 "test" => Verb::Test,
-                op => return Err(JsonPatchError::Op { index, op: op.to_owned() }),
+                op => Verb::Unknown(op.to_owned()),
             };
             operations.push(Operation {
                 verb,
@@ -145,7 +148,8 @@ impl Operation {
 
     fn apply(&self, index: usize, document: &mut Value) -> Result<(), JsonPatchError> {
         let value = || self.value.clone().unwrap_or_default();
-        match self.verb {
+        match &self.verb {
+            Verb::Unknown(op) => Err(JsonPatchError::Op { index, op: op.clone() }),
             Verb::Add => self.add(index, document, value()),
             Verb::Remove => self.remove(index, document, &self.path).map(drop),
             Verb::Replace => {
@@ -344,7 +348,8 @@ pub fn go_float(value: f64) -> String {
 
 /// A string in the style in which Go's YAML writes it.
 fn string(text: &str) -> Scalar {
-    Scalar::str(text).with_style(yaml::style_of(text))
+    let style = if text.contains('\n') { Style::Literal } else { yaml::style_of(text) };
+    Scalar::str(text).with_style(style)
 }
 
 /// Applies a JSON merge patch: mappings merge, `null` deletes, anything else replaces.

@@ -140,9 +140,8 @@ fn mutate(random: &mut Random, files: &mut [(String, String)]) {
         }
         5 => lines[at] = lines[at].replacen(": ", ":", 1),
         6 => {
-            let text = random.pick(&[
-                "\t", "'", "\"", "- ", "{}", "[", "&a ", "*a", "!!str ", "null", "#", "|", "? ", ",",
-            ]);
+            let text = random
+                .pick(&["\t", "'", "\"", "- ", "[", "&a ", "*a", "!!str ", "null", "#", "|", "? ", ","]);
             let line = lines[at].clone();
             let place = line
                 .char_indices()

@@ -338,8 +338,9 @@ pub fn entry(random: &mut Random, dir: &str, known: &Known, files: &mut Vec<(Str
     }
     node = node.with_some("target", target);
     if random.one_in(8) {
-        let value = |random: &mut Random| raw(random.pick(&["true", "false"]));
-        let options = map([("allowNameChange", value(random)), ("allowKindChange", value(random))]);
+        // The hash of a generated object whose kind was changed has kustomize's own annotations in it.
+        let name = raw(random.pick(&["true", "false"]));
+        let options = map([("allowNameChange", name), ("allowKindChange", raw("false"))]);
         node = node.with("options", options);
     }
     node

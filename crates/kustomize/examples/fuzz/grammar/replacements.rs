@@ -7,9 +7,7 @@ use super::style::{Node, map, raw, seq, text};
 
 fn source_path(random: &mut Random, kind: &str) -> &'static str {
     let paths: &[&str] = match kind {
-        "ConfigMap" | "Secret" => {
-            &["data.k", "data.a2", "metadata.name", "data.[app.yaml]", "data", "data.Z"]
-        }
+        "ConfigMap" | "Secret" => &["data.k", "data.a2", "metadata.name", "data.[app.yaml]", "data.Z"],
         "Deployment" | "StatefulSet" => &[
             "metadata.name",
             "spec.template.spec.containers.[name=main].image",
@@ -40,7 +38,7 @@ fn target_path(random: &mut Random, kind: &str) -> &'static str {
             "spec.new.deep.field",
         ],
         "ConfigMap" | "Secret" => {
-            &["data.k", "data.[app.yaml].a", "data.[app.yaml].a.b.0", "data.fresh", "data.a2", "data"]
+            &["data.k", "data.[app.yaml].a", "data.[app.yaml].a.b.0", "data.fresh", "data.a2"]
         }
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" => &[
             "spec.template.spec.containers.[name=main].image",

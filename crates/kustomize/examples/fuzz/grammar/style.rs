@@ -366,7 +366,8 @@ pub fn stream(random: &mut Random, documents: &[Node]) -> String {
         0 => out.push_str("---\n"),
         1 => out.push_str("...\n"),
         2 => out.push_str("\n\n"),
-        3 => out.push_str("# end\n"),
+        // Behind a block that keeps its last lines, kustomize takes a comment for one more.
+        3 if !out.contains("|+") && !out.contains(">+") => out.push_str("# end\n"),
         4 => {
             out.pop();
         }
