@@ -35,22 +35,31 @@ pub struct ReleaseOptions {
     pub action: Action,
 }
 
-/// The scopes of the templates of a chart and its sub-charts by the templates' full paths.
-pub(crate) struct Scopes<'c> {
-    scopes: Vec<Scope>,
-    /// Full path of each template, with its text and the place of its scope.
-    pub(crate) templates: HashMap<String, (&'c [u8], usize)>,
+/// The texts of the templates of a chart and its sub-charts, by their full paths.
+pub(crate) fn templates<'c>(chart: &'c Chart, path: &str, found: &mut Vec<(String, &'c [u8])>) {
+    let library = chart.metadata.is_library();
+    for file in chart.templates.iter() {
+        if !library || base_name(&file.name).starts_with('_') {
+            found.push((format!("{path}/{}", file.name), &file.data));
+        }
+    }
+    for sub in &chart.dependencies {
+        templates(sub, &format!("{path}/charts/{}", sub.name()), found);
+    }
 }
 
-impl<'c> Scopes<'c> {
+/// What the templates of each chart of a tree see, by the path of the chart.
+pub(crate) struct Scopes(HashMap<String, Scope>);
+
+impl Scopes {
     /// The values are those of the root, coalesced.
     pub(crate) fn new(
-        chart: &'c Chart,
+        chart: &Chart,
         values: &Value,
         release: &ReleaseOptions,
         capabilities: &Capabilities,
-    ) -> Scopes<'c> {
-        let mut scopes = Scopes { scopes: Vec::new(), templates: HashMap::new() };
+    ) -> Scopes {
+        let mut scopes = Scopes(HashMap::new());
         let upgrade = release.action == Action::Upgrade;
         let shared = Shared {
             release: dict([
@@ -68,11 +77,14 @@ impl<'c> Scopes<'c> {
         scopes
     }
 
-    pub(crate) fn of(&self, path: &str) -> Option<Scope> {
-        self.templates.get(path).and_then(|(_, place)| self.scopes.get(*place)).cloned()
+    /// The scope of a template. Its chart's path ends before the last `/templates/` behind which no chart begins.
+    pub(crate) fn of(&self, template: &str) -> Scope {
+        let mut ends = template.rmatch_indices("/templates/").map(|(at, _)| at);
+        let found = ends.find_map(|at| self.0.get(template.get(..at)?));
+        found.cloned().unwrap_or_else(|| Scope { context: dict([]), base_path: String::new() })
     }
 
-    fn add(&mut self, chart: &'c Chart, path: &str, values: Value, root: bool, shared: &Shared) -> Value {
+    fn add(&mut self, chart: &Chart, path: &str, values: Value, root: bool, shared: &Shared) -> Value {
         let others = chart.files.iter().map(|file| (file.name.as_str().into(), file.data.clone()));
         let context = dict([
             ("Chart", metadata(&chart.metadata, root)),
@@ -94,17 +106,13 @@ impl<'c> Scopes<'c> {
         if let Some(context) = context.as_dict() {
             context.set("Subcharts", Value::dict(subs));
         }
-        let place = self.scopes.len();
-        self.scopes.push(Scope {
-            context: context.converted(DictType::Named(&VALUES)),
-            base_path: format!("{path}/templates"),
-        });
-        let library = chart.metadata.is_library();
-        for file in chart.templates.iter() {
-            if !library || base_name(&file.name).starts_with('_') {
-                self.templates.insert(format!("{path}/{}", file.name), (&file.data, place));
-            }
-        }
+        self.0.insert(
+            path.to_owned(),
+            Scope {
+                context: context.converted(DictType::Named(&VALUES)),
+                base_path: format!("{path}/templates"),
+            },
+        );
         context
     }
 }

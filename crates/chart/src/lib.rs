@@ -53,7 +53,7 @@ pub use record::{
     Driver, Info, Release, SYSTEM_LABELS, Stamp, Status, StoredChart, StoredFile, check_labels,
 };
 pub use release_name::check_release_name;
-pub use render::{Files, Request, SchemaCheck};
+pub use render::{CompiledChart, Files, Request, SchemaCheck};
 pub use time::Time;
 pub use values::{
     Nulls, Set, Table, Warnings, coalesce_values, floats, overlay, read_json_table, read_values, set,

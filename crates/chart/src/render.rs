@@ -6,7 +6,7 @@ use gotemplate::Value;
 use sprig::Templates;
 
 use crate::capabilities::Capabilities;
-use crate::context::{ReleaseOptions, Scopes};
+use crate::context::{ReleaseOptions, Scopes, templates};
 use crate::error::Error;
 use crate::load::Chart;
 use crate::schema;
@@ -93,35 +93,91 @@ impl Chart {
         options: sprig::Options,
         warnings: &mut Warnings,
     ) -> Result<Files, Error> {
+        let values = self.ready_values(user, request, warnings)?;
+        self.templates()?.render(self, &values, request, options)
+    }
+
+    /// The values, once the cluster's version is known to do.
+    fn ready_values(&self, user: &Table, request: &Request, warnings: &mut Warnings) -> Result<Value, Error> {
         let values = self.render_values(user, request.schemas, warnings)?;
         let range = &self.metadata.kube_version;
         if !range.is_empty() && !request.capabilities.admits(range) {
             let version = request.capabilities.kube_version.version.clone();
             return Err(Error::KubeVersion { range: range.clone(), version });
         }
+        Ok(values)
+    }
+
+    fn templates(&self) -> Result<Compiled, Error> {
+        let mut found = Vec::new();
+        templates(self, self.name(), &mut found);
+        let files = found.iter().map(|(path, text)| (path.as_str(), *text));
+        Templates::compile(files).map(Compiled).map_err(|error| Error::Render(error.to_string()))
+    }
+}
+
+struct Compiled(Templates);
+
+impl Compiled {
+    fn render(
+        &self,
+        chart: &Chart,
+        values: &Value,
+        request: &Request,
+        options: sprig::Options,
+    ) -> Result<Files, Error> {
+        let scopes = Scopes::new(chart, values, &request.release, &request.capabilities);
+        self.0.render(|path| scopes.of(path), options).map_err(|error| Error::Render(error.to_string()))
+    }
+}
+
+/// A chart whose dependencies are processed and whose templates are compiled: it can be kept, shared between threads
+/// and rendered any number of times with other values, as long as these enable the same sub-charts.
+pub struct CompiledChart {
+    chart: Chart,
+    templates: Compiled,
+}
+
+impl CompiledChart {
+    /// Compiles the templates of a chart.
+    ///
+    /// # Errors
+    /// The first template that cannot be parsed.
+    pub fn new(chart: Chart) -> Result<CompiledChart, Error> {
+        Ok(CompiledChart { templates: chart.templates()?, chart })
+    }
+
+    /// The chart.
+    #[must_use]
+    pub fn chart(&self) -> &Chart {
+        &self.chart
+    }
+
+    /// As [`Chart::render`].
+    ///
+    /// # Errors
+    /// As [`Chart::render`].
+    pub fn render(
+        &self,
+        user: &Table,
+        request: &Request,
+        options: sprig::Options,
+        warnings: &mut Warnings,
+    ) -> Result<Files, Error> {
+        let values = self.chart.ready_values(user, request, warnings)?;
         self.render_templates(&values, request, options)
     }
 
-    /// Renders with values that are ready.
+    /// Renders with values that are ready, those of [`Chart::render_values`].
     ///
     /// # Errors
-    /// A template that cannot be parsed, or fails.
+    /// A template that fails.
     pub fn render_templates(
         &self,
         values: &Value,
         request: &Request,
         options: sprig::Options,
     ) -> Result<Files, Error> {
-        let scopes = Scopes::new(self, values, &request.release, &request.capabilities);
-        let files = scopes.templates.iter().map(|(path, (text, _))| (path.as_str(), *text));
-        let failed = |error: sprig::Error| Error::Render(error.to_string());
-        let templates = Templates::compile(files).map_err(failed)?;
-        let scope = |path: &str| {
-            scopes.of(path).unwrap_or_else(|| sprig::Scope {
-                context: Value::dict(BTreeMap::new()),
-                base_path: String::new(),
-            })
-        };
-        templates.render(scope, options).map_err(failed)
+        self.templates.render(&self.chart, values, request, options)
     }
 }

@@ -2,7 +2,7 @@
 //! `cargo xtask bench helm [--charts DIR]`.
 //!
 //! In process: parsing and executing all templates of a loaded chart with ready values, which is what Helm's
-//! `engine.Render` does; the real one runs in `hack/tools/cmd/helmloop` and tells its own time. As commands: `helm
+//! `engine.Render` does; and executing alone, since a chart of ours keeps its compiled templates; the real one runs in `hack/tools/cmd/helmloop` and tells its own time. As commands: `helm
 //! template` and `helm-controller template`, from start to exit. The fastest of several runs counts.
 #![allow(clippy::indexing_slicing, reason = "serde_json indexes absent keys as null; sizes are fixed")]
 
@@ -16,12 +16,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chart::{ArchiveLimits, Chart, Nulls, Table, coalesce_values, unpack};
+use chart::{ArchiveLimits, Chart, CompiledChart, Nulls, Table, coalesce_values, to_json, unpack};
 use process::{Loop, command};
 use serde_json::{Value as Json, json};
 
 /// Runs of each kind; the fastest counts.
 const RUNS: usize = 15;
+/// With `--long`, for profilers.
+const LONG: usize = 400;
 /// Charts that render less than this are too small to tell anything.
 const LARGE: usize = 8_000;
 
@@ -30,6 +32,7 @@ struct Arguments {
     helm: Option<PathBuf>,
     controller: Option<PathBuf>,
     helm_loop: Option<PathBuf>,
+    runs: usize,
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         helm: after("--helm"),
         controller: after("--controller"),
         helm_loop: after("--loop"),
+        runs: if args.iter().any(|arg| arg == "--long") { LONG } else { RUNS },
     };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,18 +61,34 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), String> {
     let cases = large(&arguments.charts)?;
     println!("In process: parse and execute the templates, milliseconds");
-    println!("{:44} {:>9} {:>9} {:>9} {:>7}", "chart/values", "output kB", "helm", "ours", "ratio");
+    println!(
+        "{:44} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7}",
+        "chart/values", "output kB", "helm", "ours", "ratio", "compiled", "ratio"
+    );
     let mut helm_loop = arguments.helm_loop.as_deref().map(Loop::start).transpose()?;
-    let mut ratios = Vec::new();
+    let (mut ratios, mut compiled) = (Vec::new(), Vec::new());
     for case in &cases {
-        let ours = sprig::with_stack(|| case.render()).map_err(|error| error.to_string())??;
+        let ours = sprig::with_stack(|| case.render(arguments.runs)).map_err(|error| error.to_string())??;
         let theirs = match &mut helm_loop {
             Some(helm_loop) => Some(case.render_with_helm(helm_loop)?),
             None => None,
         };
-        row(&case.name, case.bytes, theirs, ours, &mut ratios);
+        let (first, again) = (milliseconds(ours.0), milliseconds(ours.1));
+        let theirs = theirs.map_or(f64::NAN, milliseconds);
+        println!(
+            "{:44} {:9} {theirs:9.2} {first:9.2} {:6.1}x {again:9.2} {:6.1}x",
+            case.name,
+            case.bytes / 1000,
+            theirs / first,
+            theirs / again,
+        );
+        ratios.push(theirs / first);
+        compiled.push(theirs / again);
     }
+    print!("parsed and executed: ");
     summary(&ratios, 5.0);
+    print!("executed, templates compiled before: ");
+    summary(&compiled, 5.0);
     if let (Some(helm), Some(controller)) = (&arguments.helm, &arguments.controller) {
         commands(&cases, helm, controller)?;
     }
@@ -78,17 +98,6 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-fn row(name: &str, bytes: usize, theirs: Option<Duration>, ours: Duration, ratios: &mut Vec<f64>) {
-    let (kilobytes, ours) = (bytes / 1000, milliseconds(ours));
-    match theirs.map(milliseconds) {
-        Some(theirs) => {
-            println!("{name:44} {kilobytes:9} {theirs:9.2} {ours:9.2} {:6.1}x", theirs / ours);
-            ratios.push(theirs / ours);
-        }
-        None => println!("{name:44} {kilobytes:9} {:>9} {ours:9.2} {:>7}", "-", "-"),
-    }
 }
 
 fn summary(ratios: &[f64], goal: f64) {
@@ -136,19 +145,26 @@ fn large(folder: &Path) -> Result<Vec<Large>, String> {
 }
 
 impl Large {
-    fn render(&self) -> Result<Duration, String> {
+    /// The first rendering of a chart, and a further one with templates that are compiled.
+    fn render(&self, runs: usize) -> Result<(Duration, Duration), String> {
         let request = cases::request();
-        let mut best = Duration::MAX;
-        for _ in 0..RUNS {
+        let (mut first, mut again) = (Duration::MAX, Duration::MAX);
+        for _ in 0..runs {
             let user = chart::to_value(&Json::Object(self.user.clone()));
             let values = coalesce_values(&self.chart, &user, Nulls::Delete, &mut Vec::new());
             let values = values.map_err(|error| error.to_string())?;
+            let copy = chart::to_value(&to_json(&values));
             let start = Instant::now();
-            let files = self.chart.render_templates(&values, &request, sprig::Options::new(0, [7; 32]));
-            best = best.min(start.elapsed());
+            let compiled = CompiledChart::new(self.chart.clone()).map_err(|error| error.to_string())?;
+            let files = compiled.render_templates(&values, &request, sprig::Options::new(0, [7; 32]));
+            first = first.min(start.elapsed());
+            files.map_err(|error| error.to_string())?;
+            let start = Instant::now();
+            let files = compiled.render_templates(&copy, &request, sprig::Options::new(0, [7; 32]));
+            again = again.min(start.elapsed());
             files.map_err(|error| error.to_string())?;
         }
-        Ok(best)
+        Ok((first, again))
     }
 
     fn render_with_helm(&self, helm_loop: &mut Loop) -> Result<Duration, String> {
