@@ -5,7 +5,7 @@
 //! list items with equal merge keys collapse, wherever they are.
 
 use schema::{Node, Schema};
-use yaml::{Kind, Map, Value};
+use yaml::{Kind, Map, Scalar, Style, Tag, Value};
 
 use crate::list::{self, List};
 
@@ -215,7 +215,10 @@ impl<'s> Merge<'s> {
         for (name, value) in map.iter_mut().filter(|(name, _)| chosen(name)) {
             self.check_name(name)?;
             // Scalars that are not null stay as they are.
-            if value.kind() == Kind::Scalar && !value.is_null() {
+            if let Value::Scalar(scalar) = value
+                && !scalar.is_null()
+            {
+                quote_old_booleans(scalar);
                 continue;
             }
             self.path.push(name.to_owned());
@@ -286,6 +289,25 @@ impl<'s> Merge<'s> {
         let directive = self.directive(&text)?;
         list::remove_matching(patch, &["$patch".to_owned()], &[text]);
         Ok(directive)
+    }
+}
+
+/// A merge sets every field that it visits, and that puts strings in quotes which YAML 1.1 takes for something else. It
+/// matters when a later patch puts a value in its place.
+fn quote_old_booleans(scalar: &mut Scalar) {
+    let may_be = |text: &str| {
+        text.len() < 40 && text.starts_with(|c: char| c.is_ascii_digit() || "yYnNoOtTfF+-.~".contains(c))
+    };
+    if (scalar.tag() == Tag::Str || scalar.is_untagged())
+        && scalar.style() == Style::Plain
+        && may_be(scalar.text())
+        && yaml::resolve_plain(scalar.text(), yaml::Profile::V2).tag() != Tag::Str
+    {
+        let quoted = Scalar::str(scalar.shared_text()).with_style(Style::DoubleQuoted);
+        *scalar = match scalar.share() {
+            Some(number) => quoted.shared_as(number),
+            None => quoted,
+        };
     }
 }
 

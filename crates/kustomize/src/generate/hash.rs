@@ -1,10 +1,7 @@
 //! The hash that kustomize adds to names: of JSON with sorted keys, in an alphabet without look-alikes and vowels.
 
-use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
-use yaml::{Kind, ScalarError, Value};
-
-use crate::embedded::{escape_html, sorted};
+use yaml::{Kind, Map, ScalarError, Value};
 
 /// The hash of a ConfigMap, a Secret, or anything else.
 ///
@@ -12,34 +9,33 @@ use crate::embedded::{escape_html, sorted};
 /// If the object cannot be written as JSON.
 pub(super) fn of(object: &Value) -> Result<String, ScalarError> {
     let kind = object.get("kind").and_then(Value::text).unwrap_or_default();
-    let mut content = Map::new();
-    let json = match kind {
+    let text = match kind {
         "ConfigMap" | "Secret" => {
-            content.insert("kind".to_owned(), Json::from(kind));
+            let mut content = Map::new();
+            content.insert("kind", kind);
             // Kustomize looks for a field that is called `metadata/name`, and finds none.
-            content.insert("name".to_owned(), Json::from(""));
-            content.insert("data".to_owned(), field(object, &["data"])?);
+            content.insert("name", "");
+            content.insert("data", field(object, "data"));
             let optional = if kind == "Secret" { "stringData" } else { "binaryData" };
             if object.get(optional).is_some_and(|value| value.kind() == Kind::Map) {
-                content.insert(optional.to_owned(), field(object, &[optional])?);
+                content.insert(optional, field(object, optional));
             }
             if kind == "Secret" {
-                content.insert("type".to_owned(), field(object, &["type"])?);
+                content.insert("type", field(object, "type"));
             }
-            Json::Object(content)
+            yaml::to_go_json(&Value::Map(content))?
         }
-        _ => object.to_json()?,
+        _ => yaml::to_go_json(object)?,
     };
-    let text = escape_html(&sorted(json).to_string());
     Ok(encode(&Sha256::digest(text.as_bytes())))
 }
 
 /// A field as it enters the hash: scalars by their text, absent ones as the empty string.
-fn field(object: &Value, path: &[&str]) -> Result<Json, ScalarError> {
-    match object.at(path) {
-        None => Ok(Json::from("")),
-        Some(Value::Scalar(scalar)) => Ok(Json::from(scalar.text())),
-        Some(other) => other.to_json(),
+fn field(object: &Value, name: &str) -> Value {
+    match object.get(name) {
+        None => Value::str(""),
+        Some(Value::Scalar(scalar)) => Value::str(scalar.shared_text()),
+        Some(other) => other.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use yaml::{ReadLimits, Value};
+use yaml::{ReadLimits, Style, Tag, Value};
 
 /// The objects of a file of resources or patches, in kustomize's order: items of lists come after everything else.
 ///
@@ -38,7 +38,7 @@ pub(crate) fn objects(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, S
                 let items = items
                     .into_iter()
                     .map(with_plain_nulls)
-                    .map(patch::through_json)
+                    .map(|item| patch::through_json(item).map(quoted))
                     .collect::<Result<_, _>>();
                 add_checked(&mut queue, items.map_err(|error| error.to_string())?)?;
             }
@@ -62,6 +62,17 @@ fn with_plain_nulls(value: Value) -> Value {
             Value::Map(map)
         }
     }
+}
+
+/// Strings of JSON, which are in quotes.
+fn quoted(mut value: Value) -> Value {
+    match &mut value {
+        Value::Scalar(scalar) if scalar.tag() == Tag::Str => scalar.set_style(Style::DoubleQuoted),
+        Value::Scalar(_) => {}
+        Value::Seq(items) => items.iter_mut().for_each(|item| *item = quoted(std::mem::take(item))),
+        Value::Map(map) => map.values_mut().for_each(|value| *value = quoted(std::mem::take(value))),
+    }
+    value
 }
 
 fn is_list_of_anything(map: &yaml::Map) -> bool {

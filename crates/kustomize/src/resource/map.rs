@@ -17,6 +17,8 @@ pub(crate) struct ResourceMap {
     any: Option<Places>,
     /// By kind and name.
     chosen: Option<Chosen>,
+    /// Whether identities have changed since they were last compared.
+    unchecked: bool,
 }
 
 /// Places by hash; every hit is compared again.
@@ -121,6 +123,7 @@ impl ResourceMap {
     /// Forgets what was known about identities.
     pub(crate) fn ids_changed(&mut self) {
         (self.current, self.any, self.chosen) = (None, None, None);
+        self.unchecked = true;
     }
 
     /// Takes all objects out.
@@ -220,6 +223,15 @@ impl ResourceMap {
             (None, None) => &[],
         };
         places.iter().map(|place| *place as usize).collect()
+    }
+
+    /// As [`ResourceMap::first_conflict`], if there can be one since this was last asked.
+    pub(crate) fn new_conflict(&mut self) -> Option<&ResourceId> {
+        if !self.unchecked {
+            return None;
+        }
+        self.unchecked = self.first_conflict().is_some();
+        if self.unchecked { self.first_conflict() } else { None }
     }
 
     /// The first identity that more than one object has.

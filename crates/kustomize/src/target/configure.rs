@@ -275,7 +275,7 @@ pub(super) fn patch_entry(
     place: &Place,
 ) -> Option<Transformer> {
     match compile_patch(session, target, patch) {
-        Ok(transformer) => transformer,
+        Ok(transformer) => Some(transformer),
         Err(error) => {
             session.fail(place, error);
             None
@@ -283,11 +283,7 @@ pub(super) fn patch_entry(
     }
 }
 
-fn compile_patch(
-    session: &mut Session<'_>,
-    target: &Target,
-    patch: &Patch,
-) -> Result<Option<Transformer>, String> {
+fn compile_patch(session: &mut Session<'_>, target: &Target, patch: &Patch) -> Result<Transformer, String> {
     let inline = patch.patch.trim();
     let text = match (inline, patch.path.as_str()) {
         ("", "") => return Err("give one of patch and path".to_owned()),
@@ -304,18 +300,17 @@ fn compile_patch(
     };
     // What reads as objects is no list of operations.
     let merge_error = match patch_objects(session, text.as_bytes()) {
-        Ok(patches) if patches.is_empty() => return Ok(None),
         Ok(patches) if patches.len() > 1 && selector.is_some() => {
             return Err("a patch with a target must be a single document".to_owned());
         }
         Ok(patches) => {
-            return Ok(Some(Transformer::StrategicMerge(StrategicMerge {
+            return Ok(Transformer::StrategicMerge(StrategicMerge {
                 patches,
                 copies_metadata: selector.is_some(),
                 target: selector,
                 allow_name_change: patch.allow_name_change,
                 allow_kind_change: patch.allow_kind_change,
-            })));
+            }));
         }
         Err(error) => error,
     };
@@ -324,7 +319,7 @@ fn compile_patch(
     })?;
     match selector {
         None => Err("a JSON patch needs a target".to_owned()),
-        Some(target) => Ok(Some(Transformer::Json6902(Json6902 { patch, target, keeps_identity: true }))),
+        Some(target) => Ok(Transformer::Json6902(Json6902 { patch, target, keeps_identity: true })),
     }
 }
 

@@ -32,9 +32,6 @@ fn is_exempt(group: &str, kind: &str) -> bool {
 
 impl Names {
     pub(super) fn run(&self, world: &World<'_>, map: &mut ResourceMap) -> Result<(), Vec<String>> {
-        if self.text.is_empty() {
-            return Ok(());
-        }
         let mut errors = Vec::new();
         for resource in map.iter_mut() {
             let original = resource.original_gvk();
@@ -44,7 +41,7 @@ impl Names {
             let selected = |spec: &&FieldSpec| original.is_selected_by(&spec.gvk);
             let current: Vec<&FieldSpec> = applicable(&self.specs, resource).collect();
             for spec in self.specs.iter().filter(selected) {
-                if spec.path.text() == "metadata/name" {
+                if spec.path.text() == "metadata/name" && !self.text.is_empty() {
                     let affixes = match self.affix {
                         Affix::Prefix => &mut resource.prefixes,
                         Affix::Suffix => &mut resource.suffixes,

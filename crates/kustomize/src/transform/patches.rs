@@ -68,11 +68,11 @@ impl StrategicMerge {
         if emptied {
             map.retain(|resource| !resource.value().is_null_or_empty());
         }
+        // Kustomize adds all objects anew, which tells what patches before have done, too.
         if self.copies_metadata
-            && (self.allow_name_change || self.allow_kind_change)
-            && let Some(id) = map.first_conflict()
+            && let Some(id) = map.new_conflict()
         {
-            errors.push(format!("the patch gives two objects the same identity: {id}"));
+            errors.push(format!("patches give two objects the same identity: {id}"));
         }
         outcome(errors)
     }
