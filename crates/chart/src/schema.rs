@@ -8,6 +8,7 @@ mod check;
 mod decimal;
 mod document;
 mod format;
+mod meta;
 mod problem;
 
 use gotemplate::Value;
@@ -65,6 +66,7 @@ fn validate_one(schema: &[u8], values: &Json) -> Result<(), String> {
         }
         sprig::read_json(schema).err().unwrap_or_else(|| error.to_string())
     })?;
+    meta::validate(&schema)?;
     let document = document::Document::new(&schema)?;
     check::check(&document, values)
 }

@@ -138,6 +138,15 @@ const CASES: &[Case] = &[
             ("charts/sub/templates/s.yaml", "kind: Service\n"),
         ],
     ),
+    case("a schema of an unknown type", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"{"type": "foo"}"#)]),
+    case("a schema with a bad pattern", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"{"properties": {"a": {"pattern": "("}}}"#)]),
+    case("a schema with a text for a number", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"minLength": "x"}}}"#)]),
+    case("a schema that is a list", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"[]"#)]),
+    case("a schema that is cut off", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"{"type": "#)]),
+    case("a schema that is no JSON", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"{"type": x}"#)]),
+    case("a schema with a reference to nothing", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r##"{"$ref": "#/x"}"##)]),
+    case("a schema of draft 4", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r#"{"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"maximum": 5, "exclusiveMaximum": true}, "b": {"format": "ipv4"}}}"#)]).values(&["a: 5\n"]),
+    case("a schema of draft 2019-09", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.schema.json", r##"{"$schema": "https://json-schema.org/draft/2019-09/schema", "$ref": "#/$defs/x", "unevaluatedProperties": false, "$defs": {"x": {"properties": {"a": {"dependentRequired": {"b": ["c"]}}}}}}"##)]).values(&["a: {b: 1}\n"]),
     case(
         "a schema that says no, twice",
         &[
@@ -185,7 +194,9 @@ const CASES: &[Case] = &[
     )
     .values(&["sub: text\n"]),
     case("a missing dependency", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies: [{name: x, version: 1.0.0, repository: ''}]\n")]),
-    case("no Chart.yaml in a sub-chart", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("charts/x/values.yaml", "a: 1\n"), ("charts/_x/values.yaml", "a: 1\n"), ("charts/loose.txt", "")]),
+    case("no Chart.yaml in a sub-chart", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("charts/x/values.yaml", "a: 1\n"), ("charts/_x/values.yaml", "a: 1\n")]),
+    // One mistake only: Helm meets sub-charts in random order.
+    case("a loose file in charts/", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("charts/loose.txt", "")]),
     case("a version that is none", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: one\n")]),
     case("a name with a path", &[("Chart.yaml", "apiVersion: v2\nname: ../top\nversion: 1.0.0\n")]),
     case("a list where a text belongs", &[("Chart.yaml", "apiVersion: v2\nname: [top]\nversion: 1.0.0\n")]),

@@ -1,7 +1,7 @@
 //! Charts that grow: in templates, in the length of a template, and in values.
 #![allow(clippy::indexing_slicing, reason = "serde_json indexes absent keys as null; sizes are fixed")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chart::{ArchiveLimits, Chart, File, Notes, Separators, Table, assemble};
 
@@ -66,11 +66,18 @@ fn table(
     Ok(())
 }
 
+/// What this thread has used of a core, which tells more than a clock on a busy machine.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
+}
+
 /// All of it: load, dependencies, values, render, documents.
 fn time(files: &[File]) -> Result<Duration, String> {
     let mut best = Duration::MAX;
     for _ in 0..5 {
-        let start = Instant::now();
+        let start = processor_time();
         let (user, mut warnings) = (Table::new(), Vec::new());
         let mut chart =
             Chart::from_files(files.to_vec(), &ArchiveLimits::default()).map_err(|e| e.to_string())?;
@@ -80,7 +87,7 @@ fn time(files: &[File]) -> Result<Duration, String> {
             .render(&user, &cases::request(), options, &mut warnings)
             .map_err(|error| error.to_string())?;
         let rendering = assemble(files, chart.name(), Notes::OwnOnly, Separators::Strict);
-        best = best.min(start.elapsed());
+        best = best.min(processor_time().saturating_sub(start));
         rendering.map_err(|error| error.to_string())?;
     }
     Ok(best)

@@ -222,7 +222,7 @@ impl<'s> Document<'s> {
     }
 }
 
-fn draft_of(node: &Json, outer: Draft) -> Result<Draft, String> {
+pub(super) fn draft_of(node: &Json, outer: Draft) -> Result<Draft, String> {
     let Some(schema) = node.get("$schema").and_then(Json::as_str) else { return Ok(outer) };
     let bare = schema.strip_suffix('#').unwrap_or(schema);
     let bare = bare.strip_prefix("http://").or_else(|| bare.strip_prefix("https://")).unwrap_or(bare);
