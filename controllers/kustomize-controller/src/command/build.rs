@@ -1,7 +1,7 @@
 //! `kustomize-controller build DIR`: prints what `kustomize build DIR` prints. With `--kustomization-file` it does to the
 //! build what the controller does for that Kustomization.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use runtime::options::go_bool;
 use crate::kustomization::generated;
 
 /// The version that `--enable-managedby-label` puts into the label.
-const KUSTOMIZE_VERSION: &str = "v5.8.0";
+const KUSTOMIZE_VERSION: &str = "v5.8.1";
 
 /// Arguments of `build`.
 #[derive(Debug, Clone, Args)]
@@ -37,6 +37,76 @@ pub struct Arguments {
     /// A file with a Flux Kustomization whose spec is merged into the build.
     #[arg(long, value_name = "FILE")]
     pub kustomization_file: Option<PathBuf>,
+    /// Flags of `kustomize build` that are known, and what becomes of them.
+    #[command(flatten)]
+    pub foreign: Foreign,
+}
+
+/// Flags of `kustomize build` for functions, plugins and charts, which run other programs. None is ever run here, so those
+/// that only matter to such programs change nothing, and those that ask for one are refused.
+#[derive(Debug, Clone, Args)]
+pub struct Foreign {
+    /// Refused: charts are not inflated; use a HelmRelease.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    enable_helm: bool,
+    /// Refused: no program is run.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    enable_exec: bool,
+    /// Refused: no program is run.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    enable_alpha_plugins: bool,
+    /// Refused: no function is run that could use a network.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    network: bool,
+    /// Refused: no function is run that could see a mount.
+    #[arg(long, value_name = "MOUNT", hide = true)]
+    mount: Vec<String>,
+    /// Refused: no function is run that could see it.
+    #[arg(short, long, value_name = "NAME=VALUE", hide = true)]
+    env: Vec<String>,
+    /// Changes nothing: no container is run.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    as_current_user: bool,
+    /// Changes nothing: no container is run.
+    #[arg(long, value_name = "NAME", hide = true)]
+    network_name: Option<String>,
+    /// Changes nothing: errors have no stack traces.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    stack_trace: bool,
+    /// Changes nothing without `--enable-helm`, which is refused.
+    #[arg(long, value_name = "COMMAND", hide = true)]
+    helm_command: Option<String>,
+    /// Changes nothing without `--enable-helm`, which is refused.
+    #[arg(long, value_name = "VERSIONS", hide = true)]
+    helm_api_versions: Vec<String>,
+    /// Changes nothing without `--enable-helm`, which is refused.
+    #[arg(long, value_name = "VERSION", hide = true)]
+    helm_kube_version: Option<String>,
+    /// Changes nothing without `--enable-helm`, which is refused.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
+    helm_debug: bool,
+}
+
+impl Foreign {
+    /// Why the flags cannot be followed.
+    fn refusal(&self) -> Option<&'static str> {
+        [
+            (
+                self.enable_helm,
+                "--enable-helm: charts are not inflated by a build; deploy them with a HelmRelease",
+            ),
+            (self.enable_exec, "--enable-exec: exec functions are not run; commit what they make"),
+            (
+                self.enable_alpha_plugins,
+                "--enable-alpha-plugins: plugins are not run; built-in ones need no flag",
+            ),
+            (self.network, "--network: functions in containers are not run; commit what they make"),
+            (!self.mount.is_empty(), "--mount: functions in containers are not run; commit what they make"),
+            (!self.env.is_empty(), "--env: functions are not run; commit what they make"),
+        ]
+        .into_iter()
+        .find_map(|(given, why)| given.then_some(why))
+    }
 }
 
 /// Where files may be loaded from.
@@ -66,8 +136,20 @@ pub enum Order {
 /// # Errors
 /// The text for the user.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
-    let directory = std::fs::canonicalize(&arguments.directory)
-        .map_err(|error| format!("{}: {error}", arguments.directory.display()))?;
+    if let Some(why) = arguments.foreign.refusal() {
+        return Err(why.to_owned());
+    }
+    let shown = arguments.directory.display();
+    if arguments.directory.to_string_lossy().contains("://") {
+        return Err(format!(
+            "{shown}: remote directories are not supported; fetch it and build the local copy"
+        ));
+    }
+    let directory =
+        std::fs::canonicalize(&arguments.directory).map_err(|error| format!("{shown}: {error}"))?;
+    if !directory.is_dir() {
+        return Err(format!("{shown} is not a directory; give the directory of a kustomization.yaml"));
+    }
     let mut options = Options {
         reorder: match arguments.reorder {
             Order::Legacy => Reorder::Legacy,
@@ -123,21 +205,23 @@ pub fn read(file: &Path) -> Result<Kustomization, String> {
     serde_json::from_value(value).map_err(|error| format!("{}: no Kustomization: {error}", file.display()))
 }
 
-/// One file an object, named by what it is, as kustomize does.
+/// One file an object, named by what it is, as kustomize does: the namespace is part of the names when there are several.
 fn write_each(directory: &Path, build: &kustomize::Build) -> Result<(), String> {
-    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    let ids = || build.resources.iter().map(kustomize::Resource::id);
+    let namespaces: BTreeSet<&str> =
+        ids().filter(|id| !id.cluster_scoped).map(|id| id.effective_namespace()).collect();
     for resource in &build.resources {
         let id = resource.id();
         let gvk = &id.gvk;
-        let parts = [&id.namespace, &gvk.group, &gvk.version, &gvk.kind, &id.name];
+        let namespace = match (id.cluster_scoped, namespaces.len()) {
+            (true, _) | (_, 0 | 1) => "",
+            (false, _) => id.effective_namespace(),
+        };
+        let parts = [namespace, &gvk.group, &gvk.version, &gvk.kind, &id.name];
         let parts: Vec<String> =
             parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect();
-        let mut name = parts.join("_").replace(['/', ':'], "_");
-        let count = seen.entry(name.clone()).or_default();
-        *count += 1;
-        if *count > 1 {
-            name = format!("{name}_{count}");
-        }
+        // A slash in a name must not lead into another directory.
+        let name = parts.join("_").replace('/', "_");
         let text = yaml::to_yaml(resource.value()).map_err(|error| error.to_string())?;
         write(&directory.join(format!("{name}.yaml")), &text)?;
     }
@@ -146,4 +230,68 @@ fn write_each(directory: &Path, build: &kustomize::Build) -> Result<(), String> 
 
 fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(flags: &[&str]) -> Arguments {
+        Command::parse_from(std::iter::once("build").chain(flags.iter().copied())).arguments
+    }
+
+    #[test]
+    fn flags_for_programs_are_refused_and_named() {
+        for flags in [
+            &["--enable-helm"][..],
+            &["--enable-exec=true"],
+            &["--enable-alpha-plugins"],
+            &["--network"],
+            &["--mount", "type=bind"],
+            &["-e", "A=b"],
+        ] {
+            let refused = run(&parse(flags)).unwrap_err();
+            let flag = flags[0].split('=').next().unwrap_or_default();
+            assert!(refused.contains(flag) || flag == "-e" && refused.contains("--env"), "{refused}");
+        }
+        assert!(
+            parse(&["--enable-helm=false", "--as-current-user", "--stack-trace"]).foreign.refusal().is_none()
+        );
+    }
+
+    #[test]
+    fn only_local_directories_are_built() {
+        let refused = |dir: &str| run(&parse(&[dir])).unwrap_err();
+        assert!(refused("https://example.com/x").contains("remote directories are not supported"));
+        assert!(refused("no/such/place").contains("no/such/place"));
+        assert!(refused("Cargo.toml").contains("not a directory"));
+    }
+
+    #[test]
+    fn files_of_an_output_directory_are_named_as_kustomize_names_them() {
+        let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: A, namespace: x}\n---\napiVersion: v1\n\
+                    kind: ConfigMap\nmetadata: {name: c}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n";
+        let mut files = MemoryFileSystem::new();
+        files.insert("kustomization.yaml", "resources: [r.yaml]").insert("r.yaml", text);
+        let names = |files: &MemoryFileSystem| {
+            let build = kustomize::build(files, "", &Options::default()).unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            write_each(directory.path(), &build).unwrap();
+            let entries = std::fs::read_dir(directory.path()).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>()
+        };
+        let several = ["default_v1_configmap_c.yaml", "v1_namespace_n.yaml", "x_apps_v1_deployment_a.yaml"];
+        assert_eq!(names(&files), several.map(str::to_owned).into());
+        files.insert("r.yaml", text.replace(", namespace: x", ""));
+        let one = ["apps_v1_deployment_a.yaml", "v1_configmap_c.yaml", "v1_namespace_n.yaml"];
+        assert_eq!(names(&files), one.map(str::to_owned).into());
+    }
 }
