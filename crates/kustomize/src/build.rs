@@ -167,10 +167,6 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
         if api_version.is_some_and(|value| value.is_null() && value.text() != Some("")) {
             session.fail(&target.at(""), format!("{}: apiVersion must not be null", resource.id()));
         }
-        // What is dropped must be sound, too.
-        if let Err(error) = is_local(resource).then(|| yaml::to_yaml(resource.value())).transpose() {
-            session.fail(&target.at(""), format!("{}: {error}", resource.id()));
-        }
     }
     acc.resources.retain(|resource| !is_local(resource));
     if let Some(id) = acc.resources.first_conflict() {

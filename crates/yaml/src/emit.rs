@@ -2,7 +2,7 @@
 //!
 //! Keys are in natural order, sequences are not indented under their key, long scalars fold behind column 80.
 
-mod order;
+pub(crate) mod order;
 mod text;
 
 use std::fmt::Write as _;

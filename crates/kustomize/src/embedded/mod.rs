@@ -3,7 +3,7 @@
 mod layout;
 
 use serde_json::Value as Json;
-use yaml::{Profile, ReadLimits, Scalar, Style, Tag, Value};
+use yaml::{Map, Profile, ReadLimits, Scalar, Style, Tag, Value};
 
 /// A changed scalar of a document: what stood there, and what stands there now. `None` for any other change.
 #[derive(Debug, Clone)]
@@ -39,6 +39,7 @@ pub(crate) fn write(document: &Value, original: &str, edits: &[Edit]) -> Option<
             ))
         }
         _ => edited(original, edits)
+            .or_else(|| extended(document, original))
             .or_else(|| yaml::to_yaml(document).ok())
             .map(|text| text.trim().to_owned()),
     }
@@ -65,6 +66,23 @@ fn edited(original: &str, edits: &[Edit]) -> Option<String> {
     // The layout must not change what the document says.
     let laid_out = layout::laid_out(&out).filter(|text| parse(text).is_some() && parse(text) == parse(&out));
     Some(laid_out.unwrap_or(out))
+}
+
+/// The text with new fields behind it; `None` if anything else has changed.
+fn extended(document: &Value, original: &str) -> Option<String> {
+    let (Value::Map(after), Some(Value::Map(before))) = (document, parse(original)) else { return None };
+    let mut added = Map::new();
+    for entry in after.entries() {
+        match before.get(entry.key.text()) {
+            Some(value) if *value == entry.value => {}
+            Some(_) => return None,
+            None => drop(added.insert_entry(entry.clone())),
+        }
+    }
+    let kept = after.len() == before.len() + added.len() && !before.is_empty();
+    let own = layout::laid_out(original).filter(|text| parse(text).as_ref() == Some(&Value::Map(before)));
+    let text = format!("{}\n{}", own?.trim_end(), yaml::to_yaml(&Value::Map(added)).ok()?);
+    Some(text).filter(|text| kept && parse(text).as_ref() == Some(document))
 }
 
 /// Where a scalar begins in the text.
@@ -157,6 +175,15 @@ mod tests {
         let pretty = "{\n  \"b\": 1\n}";
         assert_eq!(write(&parse(pretty).unwrap(), pretty, &[]).unwrap(), pretty);
         assert!(parse("").is_none());
+    }
+
+    #[test]
+    fn new_fields_come_behind_what_is_there() {
+        let original = "b: 1 # why\n# more\na: {x: y}\n";
+        let mut document = parse(original).unwrap();
+        document.as_map_mut().unwrap().insert("c", Value::Seq(vec![Value::str("d")]));
+        let expected = "b: 1 # why\n# more\na: {x: y}\nc:\n- d";
+        assert_eq!(write(&document, original, &[Edit(None)]).unwrap(), expected);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
 }
 
 /// Compares two keys: letters after all else, runs of digits by their value.
-pub(crate) fn compare(a: &str, b: &str) -> Ordering {
+pub fn compare(a: &str, b: &str) -> Ordering {
     let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let start = (0..=common).rev().find(|i| a.is_char_boundary(*i) && b.is_char_boundary(*i)).unwrap_or(0);
     let (before, a_rest) = a.split_at(start);

@@ -280,7 +280,7 @@ pub fn object(random: &mut Random, known: &mut Known) -> Node {
                     (_, "app.yaml") => text(random.pick(&[
                         "a: b\nc: 1\n",
                         "{\"a\": \"b\"}",
-                        "a: b\nd:\n- x\n- y\n",
+                        "a: b\nd:\n- x\n- w\n",
                         "# c\na: b # d\n",
                     ])),
                     (0, _) => scalars::string(random),
