@@ -57,7 +57,8 @@ pub fn unpack(bytes: &[u8], limits: &ArchiveLimits) -> Result<Vec<File>, Error> 
                 "decompressed chart file {raw:?} is larger than the maximum file size {most}"
             )));
         }
-        let mut data = Vec::new();
+        // The size in the header has been checked against the limits.
+        let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         let read = entry.by_ref().take(left).read_to_end(&mut data).map_err(unreadable)?;
         left -= u64::try_from(read).unwrap_or(left).min(left);
         if (data.len() as u64) < size || left == 0 {

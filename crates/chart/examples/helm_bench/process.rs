@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 /// Runs of a command; the fastest, and the largest memory, count.
-const RUNS: usize = 7;
+const RUNS: usize = 21;
 
 /// How long a command takes, and its peak memory in MB.
 pub fn command(program: &Path, arguments: &[String]) -> Result<(Duration, f64), String> {
