@@ -1,14 +1,19 @@
 //! Any repository: deployed, and one of its objects broken and repaired.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use e2e::converge::converge;
 use serde_json::{Value, json};
+use testkit::is_ready;
 
 use crate::Options;
 use crate::cluster::{Cluster, HOME, KUSTOMIZATIONS, SOURCES};
 use crate::drift;
 use crate::progress::Story;
+
+/// What is not there by then will not come: a wrong address, branch or password.
+const FETCHED_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) async fn tell(cluster: &Cluster, url: &str, options: &Options, story: &mut Story) -> Result<()> {
     story.chapter(&format!("{url}, branch {}, folder {}", options.branch, options.path));
@@ -19,8 +24,12 @@ pub(crate) async fn tell(cluster: &Cluster, url: &str, options: &Options, story:
         "spec": {"interval": "10m", "path": options.path, "prune": true, "wait": true, "timeout": "2m",
             "sourceRef": {"kind": SOURCES.1, "name": "demo"}}});
     cluster.plane().apply(&kustomization.to_string()).await?;
-    let source = cluster.plane().ready(SOURCES.0, SOURCES.1, HOME, "demo").await?;
+    let sources = cluster.objects(SOURCES)?;
+    converge(&sources, 1, FETCHED_WITHIN, is_ready)
+        .await
+        .with_context(|| format!("GitRepository of {url}"))?;
     story.measure("to the first artifact", begun.elapsed());
+    let source = sources.get("demo").await?.data;
     let revision =
         source.pointer("/status/artifact/revision").and_then(Value::as_str).context("no revision")?;
     cluster.healthy_at(1, revision).await?;
