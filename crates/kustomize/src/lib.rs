@@ -2,6 +2,25 @@
 //!
 //! Files come from a [`FileSystem`], which nothing in a kustomization can leave. There is no global state: builds run
 //! in parallel. Every independent error of a build is reported.
+//!
+//! ```
+//! use kustomize::{MemoryFileSystem, Options, build};
+//!
+//! let mut files = MemoryFileSystem::new();
+//! files
+//!     .insert("base/kustomization.yaml", "resources: [map.yaml]\n")
+//!     .insert("base/map.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\n")
+//!     .insert("prod/kustomization.yaml", "resources: [../base]\nnamespace: prod\n");
+//! let built = build(&files, "prod", &Options::default())?;
+//! assert_eq!(
+//!     built.yaml(),
+//!     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: prod\n"
+//! );
+//! # Ok::<(), kustomize::BuildErrors>(())
+//! ```
+//!
+//! Not done here, each with an error that says so: remote bases and files, charts (`helmCharts`), KRM functions and exec
+//! plugins. What kustomize reads from comments (kpt's schemas) is not read.
 
 mod build;
 mod config;

@@ -1,5 +1,7 @@
 //! Strategic merge, case by case. The expectations are the answers of `kustomize build` (5.8) to the same input.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use patch::strategic_merge;
 use schema::Schema;
 use yaml::{ReadLimits, Value};

@@ -136,7 +136,11 @@ fn config(session: &mut Session<'_>, place: &Place, plugin: &Resource) -> Option
     if !id.gvk.group.is_empty() || id.gvk.version != "builtin" {
         session.fail(
             place,
-            format!("external plugins disabled; unable to load external plugin '{}'", id.gvk.kind),
+            format!(
+                "external plugins are disabled: {} is no built-in plugin, and KRM functions and exec plugins are not run; \
+                 commit what it makes",
+                id.gvk.kind
+            ),
         );
         return None;
     }

@@ -37,9 +37,7 @@ fn target_path(random: &mut Random, kind: &str) -> &'static str {
             "metadata.namespace",
             "spec.new.deep.field",
         ],
-        "ConfigMap" | "Secret" => {
-            &["data.k", "data.[app.yaml].a", "data.[app.yaml].d.0", "data.fresh", "data.a2"]
-        }
+        "ConfigMap" | "Secret" => &["data.k", "data.[app.yaml].a", "data.fresh", "data.a2"],
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" => &[
             "spec.template.spec.containers.[name=main].image",
             "spec.template.spec.containers.*.image",
