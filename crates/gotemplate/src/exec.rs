@@ -86,6 +86,8 @@ pub struct Exec<'a> {
     /// The node being evaluated, which errors show.
     at: NodeId,
     template: Str,
+    /// Whether the last argument of any type came out of a collection: its nil has a type then.
+    typed_nil: std::cell::Cell<bool>,
     spare: Vec<Vec<Value>>,
     state: &'a mut dyn Any,
 }
@@ -113,6 +115,7 @@ impl<'a> Exec<'a> {
             base: 0,
             at: NodeId(0),
             template: Str::default(),
+            typed_nil: std::cell::Cell::new(false),
             spare: Vec::new(),
             state,
         }
@@ -133,6 +136,10 @@ impl<'a> Exec<'a> {
     #[must_use]
     pub fn functions(&self) -> &'a Functions {
         self.functions
+    }
+
+    pub(crate) fn typed_nil(&self) -> bool {
+        self.typed_nil.get()
     }
 
     /// The templates of this run.

@@ -225,13 +225,14 @@ impl Format<'_> {
             return;
         };
         self.arg += 1;
-        if verb == 'v' {
+        // `%w` is for errors, of which there are none here.
+        if matches!(verb, 'v' | 'w') {
             flags.sharp_v = std::mem::take(&mut flags.sharp);
             flags.plus_v = std::mem::take(&mut flags.plus);
         }
         let mut printer = Printer { out, flags };
         match u8::try_from(verb) {
-            Ok(verb) if verb.is_ascii() => printer.argument(arg, verb),
+            Ok(verb) if verb.is_ascii() && verb != b'w' => printer.argument(arg, verb),
             _ => printer.bad_verb(raw, arg),
         }
     }

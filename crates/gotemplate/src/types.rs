@@ -88,7 +88,7 @@ impl Value {
             Value::Bytes(_) => "[]uint8",
             Value::List(list) => match list.ty {
                 ListType::Any | ListType::Nil => "[]interface {}",
-                ListType::Str => "[]string",
+                ListType::Str | ListType::NilStr => "[]string",
                 ListType::Int => "[]int",
                 ListType::Lists => "[][]interface {}",
                 ListType::Dicts => "[]map[string]interface {}",

@@ -83,6 +83,8 @@ pub enum ListType {
     Nil,
     /// `[]string`
     Str,
+    /// `[]string` that is nil.
+    NilStr,
     /// `[]int`
     Int,
     /// `[][]interface {}`
@@ -91,6 +93,14 @@ pub enum ListType {
     Dicts,
     /// A slice of the named type, for example `*v2.Maintainer`.
     Named(&'static str),
+}
+
+impl ListType {
+    /// True for slices that are nil: they equal `nil` and encode as null.
+    #[must_use]
+    pub fn nil(self) -> bool {
+        matches!(self, ListType::Nil | ListType::NilStr)
+    }
 }
 
 /// A slice. It never changes; functions make new ones.

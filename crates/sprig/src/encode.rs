@@ -78,7 +78,7 @@ pub(crate) fn from_base64(text: &[u8]) -> Result<Vec<u8>, String> {
                 match bytes.next() {
                     None => return bad(text.len()),
                     Some((_, b'=')) => {}
-                    Some((at, _)) => return bad(at),
+                    Some((at, _)) => return bad(at - 1),
                 }
             }
             if let Some((at, _)) = bytes.next() {

@@ -2,7 +2,7 @@
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{DictType, Fault, Function, ListType, Value, chars};
+use gotemplate::{DictType, Fault, Function, Value, chars};
 
 use crate::args::{Args, Outcome};
 use crate::json_read;
@@ -86,7 +86,7 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
             out.extend_from_slice(crate::encode::base64(bytes).as_bytes());
             out.push(b'"');
         }
-        Value::List(list) if list.ty == ListType::Nil => out.extend_from_slice(b"null"),
+        Value::List(list) if list.ty.nil() => out.extend_from_slice(b"null"),
         Value::List(list) => {
             out.push(b'[');
             for (i, item) in list.items.iter().enumerate() {

@@ -206,12 +206,14 @@ impl<'p> Translator<'p> {
             if name.is_empty() || !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
                 return Err(format!("invalid named capture: `{}`", start.get(..len).unwrap_or(start)));
             }
-            if self.names.contains(&name) {
-                return Err(format!("duplicate capture group name: `{name}`"));
-            }
-            self.names.push(name);
             self.skip(len);
-            self.out.push_str(&format!("(?P<{}>", group_name(name)));
+            // Go allows a name twice, and finds the first by it.
+            if self.names.contains(&name) {
+                self.out.push('(');
+            } else {
+                self.names.push(name);
+                self.out.push_str(&format!("(?P<{}>", group_name(name)));
+            }
             return Ok(true);
         }
         self.skip(2);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use gotemplate::Ty::{Int, Str as Text};
-use gotemplate::{Exec, Fault, Function, IntKind, Str, Value};
+use gotemplate::{Exec, Fault, Function, IntKind, ListType, Str, Value};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use crate::args::{Args, Outcome};
@@ -53,7 +53,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// Go's text: `error parsing regexp: …`.
 pub fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
     let Ok(text) = std::str::from_utf8(pattern) else {
-        return Err("error parsing regexp: invalid UTF-8".to_owned());
+        let shown = String::from_utf8_lossy(pattern);
+        // Whatever else is wrong may come first.
+        translate(&shown).map_err(|problem| format!("error parsing regexp: {problem}"))?;
+        return Err(format!("error parsing regexp: invalid UTF-8: `{shown}`"));
     };
     let translated = translate(text).map_err(|problem| format!("error parsing regexp: {problem}"))?;
     RegexBuilder::new(&translated)
@@ -76,7 +79,9 @@ fn must(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
 fn plain(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
     must(exec, pattern).map_err(|fault| {
         let shown = String::from_utf8_lossy(pattern);
-        let shown = if shown.contains('`') { gotemplate::quote(pattern) } else { format!("`{shown}`") };
+        let raw = |c: char| c == '`' || (c.is_ascii_control() && c != '\t') || c == '\u{feff}';
+        let quoted = shown.chars().any(raw) || std::str::from_utf8(pattern).is_err();
+        let shown = if quoted { gotemplate::quote(pattern) } else { format!("`{shown}`") };
         Fault::Text(format!("regexp: Compile({shown}): {}", fault.text()))
     })
 }
@@ -98,9 +103,15 @@ fn limit(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
+/// What Go gives for no texts at all.
+fn nil() -> Value {
+    Value::typed_list(ListType::NilStr, Vec::new())
+}
+
 fn find_all(regex: &Regex, a: &[Value]) -> Outcome {
     let found = matches(regex, a.bytes(1)).take(limit(a.int(2)));
-    Ok(Value::strings(found.filter_map(|found| found.get(0).map(|whole| whole.as_bytes().to_vec()))))
+    let texts: Vec<_> = found.filter_map(|found| found.get(0).map(|m| m.as_bytes().to_vec())).collect();
+    Ok(if texts.is_empty() { nil() } else { Value::strings(texts) })
 }
 
 fn replace(regex: &Regex, a: &[Value], expands: bool) -> Outcome {
@@ -160,7 +171,7 @@ fn expand(template: &[u8], found: &Captures<'_>, out: &mut Vec<u8>) {
 fn split(regex: &Regex, a: &[Value]) -> Outcome {
     let (text, count) = (a.bytes(1), a.int(2));
     if count == 0 {
-        return Ok(Value::strings(Vec::<Str>::new()));
+        return Ok(nil());
     }
     if text.is_empty() && !a.bytes(0).is_empty() {
         return Ok(Value::strings([""]));

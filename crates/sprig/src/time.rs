@@ -80,6 +80,20 @@ impl Time {
     }
 }
 
+/// A text as errors about times quote it: whatever is not printable ASCII as bytes.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for b in text.bytes() {
+        match b {
+            b'"' | b'\\' => out.extend(['\\', char::from(b)]),
+            b' '..=b'~' | 0x7f => out.push(char::from(b)),
+            b => out.push_str(&format!("\\x{b:02x}")),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// A zone by name. `Local` is UTC.
 pub(crate) fn zone(name: &str) -> Option<Zone> {
     if matches!(name, "" | "UTC" | "Local") {

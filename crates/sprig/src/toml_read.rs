@@ -79,6 +79,7 @@ impl Reader<'_> {
     fn blank(&mut self) {
         loop {
             match self.peek() {
+                Some('\r') if !self.rest.starts_with("\r\n") => return,
                 Some(' ' | '\t' | '\r' | '\n') => _ = self.bump(),
                 Some('#') => {
                     let end = self.rest.find('\n').unwrap_or(self.rest.len());
@@ -123,6 +124,7 @@ impl Reader<'_> {
                 self.rest = rest;
                 Ok(key)
             }
+            Some('\r') => self.error("TOML files cannot contain control characters: '0x0d'"),
             Some(c) => self.error(format!("expected a key but found {c:?}")),
             None => self.error("unexpected EOF; expected key"),
         }

@@ -23,7 +23,7 @@ fn encode(value: &Value) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer { out: Vec::new(), wrote: false };
     match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        Value::Dict(_) => writer.table(&[], value)?,
+        value if value.as_dict().is_some() => writer.table(&[], value)?,
         other if is_table(other) => return Err("toml: top-level values must be Go maps or structs".into()),
         other => writer.element(other)?,
     }
@@ -136,15 +136,17 @@ impl Writer {
             Value::Dict(dict) => {
                 self.out.push(b'{');
                 let entries = dict.entries();
-                for (i, (key, item)) in
-                    entries.iter().filter(|(_, item)| !matches!(item, Value::Nil)).enumerate()
-                {
-                    if i > 0 {
-                        self.out.extend_from_slice(b", ");
+                for (i, (key, item)) in entries.iter().enumerate() {
+                    if matches!(item, Value::Nil) {
+                        continue;
                     }
                     self.key(key);
                     self.out.extend_from_slice(b" = ");
                     self.element(item)?;
+                    // Before a nil, which is left out, too.
+                    if i + 1 < entries.len() {
+                        self.out.extend_from_slice(b", ");
+                    }
                 }
                 self.out.push(b'}');
             }

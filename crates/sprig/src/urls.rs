@@ -71,7 +71,10 @@ fn unescape_host(text: &str) -> Result<Vec<u8>, String> {
     }
     for (at, b) in text.bytes().enumerate() {
         let code = text.get(at..at + 3).unwrap_or_default();
-        if b == b'%' && code.bytes().nth(1).is_some_and(|b| b.is_ascii_digit() && b < b'8') && code != "%25" {
+        if b == b'%'
+            && code.as_bytes().get(1).copied().is_some_and(|b| b.is_ascii_digit() && b < b'8')
+            && code != "%25"
+        {
             unescape(code)?;
             return Err(format!("invalid URL escape {}", quote(code.as_bytes())));
         }

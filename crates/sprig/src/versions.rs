@@ -21,7 +21,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 ];
 
 fn text(error: semver::Error) -> Fault {
-    Fault::Text(error.to_string())
+    match error {
+        semver::Error::Constraint(text) => {
+            Fault::Text(format!("improper constraint: {}", gotemplate::quote(text.as_bytes())))
+        }
+        error => Fault::Text(error.to_string()),
+    }
 }
 
 fn version(a: &[Value]) -> Result<Version, Fault> {

@@ -19,6 +19,9 @@ pub(crate) fn to_yaml(value: &Value) -> Result<String, Fault> {
     Ok(out)
 }
 
+/// Keys beyond this, in bytes, and those of several lines, stand behind a `?`.
+const LONGEST_KEY: usize = 128;
+
 fn pad(indent: usize, out: &mut String) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
@@ -49,22 +52,21 @@ fn mapping(value: &Value, indent: usize, mut on_line: bool, out: &mut String) ->
         return Err("the value is nested too deeply".into());
     }
     let Some(dict) = value.as_dict() else { return Ok(()) };
-    // The order of keys is the other writer's.
-    let mut order = yaml::Map::new();
-    for (key, _) in dict.entries() {
-        order.insert(&*key.text(), yaml::Value::null());
-    }
-    let listed = yaml::to_yaml(&order.into()).map_err(|error| Fault::Text(error.to_string()))?;
-    let sorted = yaml::read_first(listed.as_bytes(), yaml::Profile::V2, &yaml::ReadLimits::default());
-    let sorted = sorted.ok().flatten().unwrap_or_default();
-    let keys: Vec<String> =
-        sorted.as_map().map(|m| m.keys().map(str::to_owned).collect()).unwrap_or_default();
-    for key in keys {
-        let Some(item) = dict.get(key.as_bytes()) else { continue };
+    let mut entries = dict.entries();
+    entries.sort_by(|(a, _), (b, _)| yaml::compare_keys(&a.text(), &b.text()));
+    for (key, item) in entries {
         if !std::mem::take(&mut on_line) {
             pad(indent, out);
         }
-        scalar(&Value::from(&*key), indent, out)?;
+        let long = key.contains(&b'\n') || key.len() > LONGEST_KEY;
+        if long {
+            out.push_str("? ");
+        }
+        scalar(&Value::Str(key), indent, out)?;
+        if long {
+            out.push('\n');
+            pad(indent, out);
+        }
         out.push(':');
         match &item {
             Value::List(list) if !list.items.is_empty() => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Str as Text};
-use gotemplate::{DictType, Fault, Function, ListType, Str, Value};
+use gotemplate::{DictType, Fault, Function, Str, Value};
 use yaml::{Profile, ReadLimits, Resolved, Scalar, Tag};
 
 use crate::args::{Args, Outcome};
@@ -52,7 +52,7 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
         }
         Value::Str(text) => yaml::Value::str(&*text.text()),
         Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
-        Value::List(list) if list.ty == ListType::Nil => yaml::Value::null(),
+        Value::List(list) if list.ty.nil() => yaml::Value::null(),
         Value::List(list) => {
             let items: Result<Vec<_>, _> = list.items.iter().map(|item| tree(item, depth + 1)).collect();
             items?.into()

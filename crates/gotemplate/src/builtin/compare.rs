@@ -46,17 +46,22 @@ fn incompatible(a: &Value, b: &Value) -> Fault {
 
 fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
     let (ka, kb) = (basic(a), basic(b));
-    let nil = |v: &Value| matches!(v, Value::Nil);
+    let nil = |v: &Value| match v {
+        Value::Nil => true,
+        Value::List(list) => list.ty.nil(),
+        _ => false,
+    };
     Ok(match (ka, kb) {
         (Basic::Int, Basic::Uint) | (Basic::Uint, Basic::Int) => number(a) == number(b) && number(a) >= 0,
         _ if ka != kb => {
-            if !nil(a) && !nil(b) {
+            if !matches!(a, Value::Nil) && !matches!(b, Value::Nil) {
                 return Err(incompatible(a, b));
             }
             false
         }
         (Basic::None, _) => {
-            if nil(a) || nil(b) {
+            let untyped = matches!(a, Value::Nil) || matches!(b, Value::Nil);
+            if (nil(a) || nil(b)) && (untyped || a.kind_name() == b.kind_name()) {
                 return Ok(nil(a) == nil(b));
             }
             if a.kind_name() != b.kind_name() {

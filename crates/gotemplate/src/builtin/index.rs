@@ -112,10 +112,11 @@ pub(super) fn slice(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
     })
 }
 
-pub(super) fn len(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
+pub(super) fn len(exec: &mut Exec<'_>, args: &[Value]) -> Outcome {
     let Some(item) = args.first() else { return Ok(Value::Nil) };
     let len = match item {
-        Value::Nil => return Err("len of nil pointer".into()),
+        Value::Nil if exec.typed_nil() => return Err("len of nil pointer".into()),
+        Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         Value::Str(text) => text.len(),
         value => match (value.elements(), value.as_dict()) {
             (Some(elements), _) => elements.len(),

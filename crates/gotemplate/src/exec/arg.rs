@@ -27,6 +27,7 @@ impl Exec<'_> {
         let kind = tree.kind(id);
         if matches!(kind, NodeKind::Nil) {
             if ty.nillable() {
+                self.typed_nil.set(false);
                 return Ok(Value::Nil);
             }
             return self.fail(tree, format!("cannot assign nil to {}", ty.name()));
@@ -64,6 +65,7 @@ impl Exec<'_> {
     /// Checks that a value may be passed to a parameter.
     pub(super) fn fit(&self, tree: &Tree, slot: Slot, ty: Ty) -> Run<Value> {
         if matches!(ty, Ty::Any | Ty::Reflect) {
+            self.typed_nil.set(slot.interface);
             return Ok(slot.value);
         }
         if slot.invalid() {

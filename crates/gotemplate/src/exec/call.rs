@@ -109,7 +109,11 @@ fn not_called(tree: &Tree, args: &[NodeId], values: &[Value]) -> Fault {
     match values.first() {
         None | Some(Value::Nil) => "call of nil".into(),
         Some(value) => {
-            let name = name.unwrap_or_else(|| crate::fmt::sprint(value));
+            let shown = || match value {
+                Value::Str(text) => text.text().into_owned(),
+                other => format!("<{} Value>", other.type_name()),
+            };
+            let name = name.unwrap_or_else(shown);
             format!("non-function {name} of type {}", value.type_name()).into()
         }
     }

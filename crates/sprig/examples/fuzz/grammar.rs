@@ -498,17 +498,8 @@ impl Grammar<'_> {
             't' => self.text(texts::type_name),
             'f' => self.text(texts::format),
             'z' => self.text(|r| {
-                r.pick(&[
-                    "UTC",
-                    "Local",
-                    "Europe/Berlin",
-                    "America/New_York",
-                    "Asia/Kolkata",
-                    "",
-                    "Nope",
-                    "EST",
-                ])
-                .to_owned()
+                r.pick(&["UTC", "Local", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "", "Nope"])
+                    .to_owned()
             }),
             'K' => self.text(|r| texts::key(r).to_owned()),
             'i' => (self.r.below(16) as i64 - 3).to_string(),

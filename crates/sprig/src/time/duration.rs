@@ -7,7 +7,7 @@ const SECOND: i64 = 1_000_000_000;
 /// # Errors
 /// Go's text.
 pub(crate) fn parse(text: &str) -> Result<i64, String> {
-    let quoted = || gotemplate::quote(text.as_bytes());
+    let quoted = || super::quoted(text);
     let invalid = || format!("time: invalid duration {}", quoted());
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
             "m" => 60_000_000_000,
             "h" => 3_600_000_000_000,
             unit => {
-                let unit = gotemplate::quote(unit.as_bytes());
+                let unit = super::quoted(unit);
                 return Err(format!("time: unknown unit {unit} in duration {}", quoted()));
             }
         };

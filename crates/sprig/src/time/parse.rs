@@ -25,22 +25,23 @@ enum Problem {
     Range(&'static str),
 }
 
-fn quoted(text: &str) -> String {
-    gotemplate::quote(text.as_bytes())
-}
-
 /// Reads `text`; what has no zone is in UTC.
 ///
 /// # Errors
 /// Go's text.
 pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
-    let start = format!("parsing time {}", quoted(text));
+    let start = format!("parsing time {}", super::quoted(text));
     let mut found = Found::default();
     let (mut layout_left, mut left) = (layout, text);
     loop {
         let (before, piece, after) = next(layout_left);
         let form = |element: &str, at: &str| {
-            format!("{start} as {}: cannot parse {} as {}", quoted(layout), quoted(at), quoted(element))
+            format!(
+                "{start} as {}: cannot parse {} as {}",
+                super::quoted(layout),
+                super::quoted(at),
+                super::quoted(element)
+            )
         };
         match literal(before, left) {
             Some(rest) => left = rest,
@@ -48,7 +49,7 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
         }
         let Some((piece, element)) = piece else {
             if !left.is_empty() {
-                return Err(format!("{start}: extra text: {}", quoted(left)));
+                return Err(format!("{start}: extra text: {}", super::quoted(left)));
             }
             break;
         };
@@ -230,8 +231,9 @@ fn offset(
     found: &mut Found,
 ) -> Result<(), Problem> {
     let sign = match left.as_bytes().first() {
-        Some(b'+') => 1,
-        Some(b'-') => -1,
+        Some(b'+') => Some(1),
+        Some(b'-') => Some(-1),
+        Some(b) if b.is_ascii() => None,
         _ => return Err(Problem::Form),
     };
     let mut rest = left.get(1..).unwrap_or_default();
@@ -244,6 +246,8 @@ fn offset(
     let hours = ranged(part(true)?, 0..=24, "time zone offset hour")?;
     let minutes = if short { 0 } else { ranged(part(false)?, 0..=60, "time zone offset minute")? };
     let secs = if seconds { ranged(part(false)?, 0..=60, "time zone offset second")? } else { 0 };
+    // Numbers out of range come before what is no sign.
+    let sign: i64 = sign.ok_or(Problem::Form)?;
     *left = rest;
     found.offset = Some(sign * (hours * 3600 + minutes * 60 + secs));
     Ok(())

@@ -1,0 +1,253 @@
+//! Functions: what fuzzing against the real engine found, and the corners of each kind.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+use std::collections::BTreeMap;
+
+use sprig::context::values;
+use sprig::{Error, Limits, Options, Purpose, Scope, Templates, Value, with_stack};
+
+fn render_with(text: &str, change: impl FnOnce(&mut Options) + Send) -> Result<String, Error> {
+    let templates = Templates::compile([("t/templates/t.yaml", text.as_bytes())])?;
+    let texts = with_stack(|| {
+        let release = Value::dict([("Name".into(), "rel".into())].into());
+        let data = [("n".into(), Value::Float(5.0)), ("l".into(), Value::list(vec!["b".into(), "a".into()]))];
+        let context =
+            Value::dict([("Values".into(), values(data.into())), ("Release".into(), release)].into());
+        let scope = |_: &str| Scope { context: context.clone(), base_path: "t/templates".to_owned() };
+        let mut options = Options::new(1_795_255_200_000_000_000, [7; 32]);
+        change(&mut options);
+        templates.render(scope, options)
+    })??;
+    let text: Option<&Vec<u8>> = texts.values().next();
+    Ok(String::from_utf8_lossy(text.map(Vec::as_slice).unwrap_or_default()).into_owned())
+}
+
+fn render(text: &str) -> Result<String, Error> {
+    render_with(text, |_| {})
+}
+
+#[track_caller]
+fn gives(cases: &[(&str, &str)]) {
+    for (text, wanted) in cases {
+        match render(text) {
+            Ok(found) => assert_eq!(found, *wanted, "{text}"),
+            Err(error) => panic!("{text}: {error}"),
+        }
+    }
+}
+
+#[track_caller]
+fn fails(cases: &[(&str, &str)]) {
+    for (text, wanted) in cases {
+        let error = render(text).expect_err(text).to_string();
+        assert!(error.ends_with(wanted), "{text}\n  wanted {wanted}\n  found  {error}");
+    }
+}
+
+#[test]
+fn texts() {
+    gives(&[
+        (
+            r#"{{ camelcase "http_server-x" }}|{{ camelcase "__" }}|{{ camelcase "a_" }}"#,
+            "HttpServerX|___|A_",
+        ),
+        (r#"{{ nospace "é" }}|{{ nospace "é a" }}"#, "é|Ã©a"),
+        (r#"{{ splitn "," 0 "a,b" | toJson }}{{ split "," "a,b" | toJson }}"#, r#"{}{"_0":"a","_1":"b"}"#),
+        (
+            r#"{{ quote "a\"b" nil 1 }}|{{ squote "it's" }}|{{ cat "a" nil 1 2.0 }}"#,
+            r#""a\"b" "1"|'it's'|a 1 2"#,
+        ),
+        (r#"{{ abbrev 7 "hello world" }}|{{ substr 1 3 "hello" }}|{{ trunc -2 "abc" }}"#, "hell...|el|bc"),
+    ]);
+    fails(&[(r#"{{ repeat -1 "a" }}"#, "error calling repeat: strings: negative Repeat count")]);
+}
+
+#[test]
+fn numbers() {
+    gives(&[
+        (
+            r#"{{ float64 "1_0" }} {{ float64 "1__0" }} {{ float64 "0x1p-2" }} {{ subf "1_0" 1 }}"#,
+            "10 0 0.25 9",
+        ),
+        (
+            r#"{{ addf 0.1 0.2 }} {{ divf 1 3 }} {{ round 2.5 0 }} {{ int "0x1f" }} {{ int "1.00" }}"#,
+            "0.3 0.3333333333333333 3 31 1",
+        ),
+        ("{{ seq 5 2 }}|{{ seq 0 2 6 }}|{{ untilStep 5 1 -2 }}", "5 4 3 2|0 2 4 6|[5 3]"),
+    ]);
+    fails(&[("{{ div 1 0 }}", "error calling div: runtime error: integer divide by zero")]);
+}
+
+#[test]
+fn lists_and_dicts() {
+    gives(&[
+        (
+            "{{ chunk 2 (list 1 2 3) }}|{{ chunk -2 (list 1) }}|{{ chunk -1 (list 1 2) }}",
+            "[[1 2] [3]]|[[1]]|[]",
+        ),
+        ("{{ eq (rest (list)) nil }} {{ toJson (rest (list)) }} {{ toJson (list) }}", "true null []"),
+        (
+            r#"{{ $d := dict "a" 1 }}{{ $_ := set $d "b" 2 }}{{ $d }} {{ unset nil "x" }}"#,
+            "map[a:1 b:2] map[]",
+        ),
+        (
+            r#"{{ merge (dict "a" 0 "b" (dict "x" 1)) (dict "a" 5 "b" (dict "y" 2) "c" nil) }}"#,
+            "map[a:5 b:map[x:1 y:2]]",
+        ),
+        (r#"{{ dig "a" "b" "d" (dict "a" (dict "b" nil)) | kindOf }} {{ dig "x" "d" (dict) }}"#, "invalid d"),
+    ]);
+    fails(&[
+        ("{{ deepCopy nil }}", "error calling deepCopy: reflect: call of reflect.Value.Type on zero Value"),
+        ("{{ chunk 0 (list 1) }}", "error calling chunk: runtime error: makeslice: len out of range"),
+        (
+            r#"{{ dig "a" 1 . }}"#,
+            "interface conversion: interface {} is common.Values, not map[string]interface {}",
+        ),
+    ]);
+}
+
+#[test]
+fn regular_expressions() {
+    gives(&[
+        (
+            r#"{{ regexReplaceAll "[\\d-z]" "a-1b" "x" }}|{{ regexReplaceAll "[a-c-e]" "a-1b" "x" }}"#,
+            "axxb|xx1x",
+        ),
+        (r#"{{ regexFind "(?P<1>a)" "ba" }}|{{ regexReplaceAll "-(?i)?B" "a-b" "x" }}"#, "a|ax"),
+        (r#"{{ regexReplaceAll "a*" "baac" "x" }}|{{ regexSplit "," "a,b,c" 2 }}"#, "xbxcx|[a b,c]"),
+        (r#"{{ regexMatch "(" "a" }}"#, "false"),
+    ]);
+    fails(&[
+        (r#"{{ regexFind "\\C" "" }}"#, r"error parsing regexp: invalid escape sequence: `\C`"),
+        (r#"{{ regexFind "(a{1000}){2}" "" }}"#, "error parsing regexp: invalid repeat count: `{2}`"),
+        (
+            r#"{{ regexFind "(\a" "" }}"#,
+            "regexp: Compile(\"(\\a\"): error parsing regexp: missing closing ): `(\u{7}`",
+        ),
+        (r#"{{ mustRegexFind "\xff" "" }}"#, "error parsing regexp: invalid UTF-8: `\u{fffd}`"),
+    ]);
+}
+
+#[test]
+fn encodings() {
+    gives(&[
+        (r#"{{ toYaml (dict "k" "\tx\ny" "n" 1000000.0) }}"#, "k: \"\\tx\\ny\"\n\"n\": 1000000"),
+        (
+            r#"{{ toYamlPretty (dict "a" "\u007f" "b" "\xff" "c" "x\ty\nz" "l" (list 1)) }}"#,
+            "a: \"\\x7F\"\nb: !!binary /w==\nc: |-\n  x\ty\n  z\nl:\n  - 1",
+        ),
+        (
+            r#"{{ fromJson "1e" }}|{{ fromJson "1e400" }}"#,
+            "map[Error:invalid character ' ' in exponent of numeric literal]|map[Error:json: cannot unmarshal number into Go value of type map[string]interface {}]",
+        ),
+        (
+            r#"{{ fromToml "a=2024-01-02\nb=07:32:00\nc=2024-01-02T03:04" }}"#,
+            "map[a:2024-01-02 00:00:00 +0000 date-local b:0000-01-01 07:32:00 +0000 time-local c:2024-01-02 03:04:00 +0000 datetime-local]",
+        ),
+        (r#"{{ fromToml "[e]\n[e]" }}"#, "map[Error:toml: line 2: Key 'e' has already been defined.]"),
+        (r#"{{ toYamlPretty (dict "a\nb" 1 "a10" 2 "a2" 3) }}"#, "? |-\n  a\n  b\n: 1\na2: 3\na10: 2"),
+        (
+            r#"{{ regexFindAll "x" "a" -1 | toJson }}{{ regexSplit "a" "b" 0 | toYaml }}{{ regexFindAll "x" "a" -1 | typeOf }}"#,
+            "nullnull[]string",
+        ),
+        (r#"{{ toToml (dict "l" (list 1 (dict "b" 2 "d" nil))) }}"#, "l = [1, {b = 2, }]\n"),
+        (
+            "{{ toToml (list (dict)) }}|{{ toToml (list 1) }}",
+            "toml: top-level values must be Go maps or structs|[1]",
+        ),
+    ]);
+}
+
+#[test]
+fn times_urls_versions() {
+    gives(&[
+        (
+            r#"{{ toDate "2006-01-02T15:04:05Z07:00" "2024-02-29T23:04:05.678+02:00" }}"#,
+            "2024-02-29 23:04:05.678 +0200 +0200",
+        ),
+        (r#"{{ (urlParse "http://[fe80::1%25en0]/").host }}"#, "[fe80::1%en0]"),
+        (
+            r#"{{ semverCompare ">=1.20" "1.21.0-rc.1" }} {{ semverCompare ">=1.20-0" "1.21.0-rc.1" }}"#,
+            "false true",
+        ),
+        (r#"{{ now | date "2006-01-02" }}"#, "2026-11-21"),
+    ]);
+    fails(&[
+        (r#"{{ urlParse "http://a%41b/" }}"#, "parse \"http://a%41b/\": invalid URL escape \"%41\""),
+        (r#"{{ mustToDate "-07" "999" }}"#, "parsing time \"999\": time zone offset hour out of range"),
+        (r#"{{ semverCompare "\a" "" }}"#, "improper constraint: \"\\a\""),
+    ]);
+}
+
+#[test]
+fn a_message_for_the_user_stands_alone() {
+    let error =
+        render("{{ define \"x\" }}{{ required \"need it\" .Values.no }}{{ end }}\n{{ include \"x\" . }}");
+    assert!(
+        matches!(error, Err(Error::Fail(text)) if text == "execution error at (t/templates/t.yaml:2:3): need it")
+    );
+    let lint = render_with("[{{ required \"need it\" .Values.no }}{{ fail \"no\" }}]", |o| {
+        o.purpose = Purpose::Lint
+    });
+    assert_eq!(lint.ok().as_deref(), Some("[]"));
+}
+
+#[test]
+fn the_world_comes_in_through_options() {
+    let looked =
+        render_with(r#"{{ (lookup "v1" "Secret" "ns" "x").kind }} {{ getHostByName "h" }}"#, |options| {
+            options.lookup =
+                Some(Box::new(|_, kind, _, _| Ok(Value::dict([("kind".into(), kind.into())].into()))));
+            options.resolve = Some(Box::new(|host| Ok(format!("address of {host}"))));
+        });
+    assert_eq!(looked.ok().as_deref(), Some("Secret address of h"));
+    let alone = render(r#"{{ lookup "v1" "Secret" "ns" "x" }}{{ getHostByName "h" }}"#);
+    assert_eq!(alone.ok().as_deref(), Some("map[]"));
+    let random = || render(r#"{{ randAlphaNum 8 }}{{ uuidv4 }}"#).ok();
+    assert_eq!(random(), random(), "the same seed gives the same text");
+}
+
+#[test]
+fn limits_are_errors_of_their_own() {
+    let limited = |text: &str, limits: Limits| render_with(text, |options| options.limits = limits);
+    let endless = limited("{{ range 1000000000 }}{{ end }}", Limits { steps: 1000, ..Limits::default() });
+    assert!(matches!(endless, Err(Error::Limit(_))), "{endless:?}");
+    let long = limited("{{ range 100 }}0123456789{{ end }}", Limits { output: 100, ..Limits::default() });
+    assert!(matches!(long, Err(Error::Limit(_))), "{long:?}");
+    let recursion = render("{{ define \"r\" }}{{ include \"r\" . }}{{ end }}{{ include \"r\" . }}");
+    let text = recursion.expect_err("it recurses").to_string();
+    assert!(text.contains("rendering template has a nested reference name: r"), "{text}");
+    let regex = render_with(r#"{{ regexFind "(a{1,30}){1,30}" "a" }}"#, |options| options.regex_size = 1000);
+    assert!(regex.is_err_and(|error| error.to_string().contains("too large")));
+}
+
+#[test]
+fn deep_values_and_values_that_hold_themselves_are_no_danger() {
+    let deep = "{{ $d := dict }}{{ range 20000 }}{{ $d = dict \"a\" $d }}{{ end }}";
+    for use_it in ["", "{{ toYaml $d }}", "{{ toJson $d }}", "{{ $d | len }}", "{{ toToml $d }}"] {
+        let _ = render(&format!("{deep}{use_it}"));
+    }
+    let cycle = "{{ $d := dict }}{{ $_ := set $d \"self\" $d }}";
+    for use_it in ["{{ toYaml $d }}", "{{ toJson $d }}", "{{ toToml $d }}", "{{ toYamlPretty $d }}"] {
+        let _ = render(&format!("{cycle}{use_it}"));
+    }
+}
+
+#[test]
+fn later_files_see_what_earlier_ones_changed() -> Result<(), Error> {
+    let files = [
+        ("t/templates/a.yaml", "{{ .Values.x }}"),
+        ("t/templates/b.yaml", "{{ $_ := set .Values \"x\" \"changed\" }}{{ .Template.Name }}"),
+    ];
+    let templates = Templates::compile(files.map(|(path, text)| (path, text.as_bytes())))?;
+    assert_eq!(templates.paths().collect::<Vec<_>>(), ["t/templates/b.yaml", "t/templates/a.yaml"]);
+    let texts = with_stack(|| {
+        let context = Value::dict([("Values".into(), values(BTreeMap::new()))].into());
+        let scope = |_: &str| Scope { context: context.clone(), base_path: "t/templates".to_owned() };
+        templates.render(scope, Options::new(0, [0; 32]))
+    })??;
+    assert_eq!(texts["t/templates/a.yaml"], b"changed");
+    assert_eq!(texts["t/templates/b.yaml"], b"t/templates/b.yaml");
+    Ok(())
+}
