@@ -110,19 +110,25 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn parse(text: &str) -> Result<Url, String> {
-    let wrap = |problem: String| format!("parse {}: {problem}", quote(text.as_bytes()));
-    let (text_left, fragment) = text.split_once('#').unwrap_or((text, ""));
+    let (main, fragment) = text.split_once('#').unwrap_or((text, ""));
+    // An error shows the part that is wrong.
+    let wrap = |part: &str, problem: String| format!("parse {}: {problem}", quote(part.as_bytes()));
+    let mut url = without_fragment(main).map_err(|problem| wrap(main, problem))?;
+    url.fragment = unescape(fragment).map_err(|problem| wrap(text, problem))?;
+    Ok(url)
+}
+
+fn without_fragment(text: &str) -> Result<Url, String> {
     let mut url = Url::default();
     if text.bytes().any(|b| b < b' ' || b == 0x7f) {
-        return Err(wrap("net/url: invalid control character in URL".to_owned()));
+        return Err("net/url: invalid control character in URL".to_owned());
     }
-    url.fragment = unescape(fragment).map_err(wrap)?;
-    let mut rest = text_left;
+    let mut rest = text;
     if rest == "*" {
         url.path = b"*".to_vec();
         return Ok(url);
     }
-    if let Some(scheme) = scheme(rest).map_err(wrap)? {
+    if let Some(scheme) = scheme(rest)? {
         url.scheme = scheme.to_ascii_lowercase();
         rest = rest.get(scheme.len() + 1..).unwrap_or_default();
     }
@@ -139,7 +145,7 @@ fn parse(text: &str) -> Result<Url, String> {
             return Ok(url);
         }
         if rest.split('/').next().is_some_and(|first| first.contains(':')) {
-            return Err(wrap("first path segment in URL cannot contain colon".to_owned()));
+            return Err("first path segment in URL cannot contain colon".to_owned());
         }
     }
     if let Some(after) = rest.strip_prefix("//")
@@ -147,10 +153,10 @@ fn parse(text: &str) -> Result<Url, String> {
     {
         let end = after.find('/').unwrap_or(after.len());
         let (authority, path) = after.split_at(end);
-        self::authority(authority, &mut url).map_err(wrap)?;
+        self::authority(authority, &mut url)?;
         rest = path;
     }
-    url.path = unescape(rest).map_err(wrap)?;
+    url.path = unescape(rest)?;
     Ok(url)
 }
 

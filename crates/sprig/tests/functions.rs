@@ -171,10 +171,13 @@ fn times_urls_versions() {
             r#"{{ semverCompare ">=1.20" "1.21.0-rc.1" }} {{ semverCompare ">=1.20-0" "1.21.0-rc.1" }}"#,
             "false true",
         ),
+        (r#"{{ date "Monx Mon" 1 }}"#, "Monx Thu"),
         (r#"{{ now | date "2006-01-02" }}"#, "2026-11-21"),
     ]);
     fails(&[
         (r#"{{ urlParse "http://a%41b/" }}"#, "parse \"http://a%41b/\": invalid URL escape \"%41\""),
+        (r#"{{ urlParse "%#a" }}"#, "parse \"%\": invalid URL escape \"%\""),
+        (r#"{{ mustToDate "Z0700" "999" }}"#, "cannot parse \"999\" as \"Z0700\""),
         (r#"{{ mustToDate "-07" "999" }}"#, "parsing time \"999\": time zone offset hour out of range"),
         (r#"{{ semverCompare "\a" "" }}"#, "improper constraint: \"\\a\""),
     ]);

@@ -118,7 +118,6 @@ fn piece(rest: &str, first: char) -> Option<(Piece, usize)> {
     // `Jan` within a word such as `Janet` is no month, but `January` is.
     if matches!(piece, Piece::Month | Piece::Weekday)
         && rest.as_bytes().get(3).is_some_and(u8::is_ascii_lowercase)
-        && *text != "Mon"
     {
         return None;
     }

@@ -236,6 +236,11 @@ fn offset(
         Some(b) if b.is_ascii() => None,
         _ => return Err(Problem::Form),
     };
+    let per_part = if colon { 3 } else { 2 };
+    let parts = 1 + usize::from(!short) + usize::from(seconds);
+    if left.len() < 3 + (parts - 1) * per_part {
+        return Err(Problem::Form);
+    }
     let mut rest = left.get(1..).unwrap_or_default();
     let mut part = |first: bool| -> Result<i64, Problem> {
         if colon && !first {
