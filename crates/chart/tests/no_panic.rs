@@ -247,7 +247,7 @@ fn a_chart_that_points_into_itself_ends() {
             File::new("values.schema.json", schema.as_bytes()),
         ];
         let chart = Chart::from_files(files.into(), &limits()).unwrap();
-        let deep = read_values(format!("{}1", "a: ".repeat(1)).as_bytes()).unwrap();
+        let deep = read_values(b"a: 1").unwrap();
         assert!(chart.render_values(&deep, SchemaCheck::Validate, &mut Vec::new()).is_err(), "{schema}");
     }
 }
