@@ -11,6 +11,8 @@ use super::scene::{API, Scene, controller};
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_replicas_one_works_and_hands_over_when_it_stops() -> Result<()> {
     let scene = Scene::with(Default::default(), &["--enable-leader-election"]).await?;
+    // Where the lease is.
+    scene.plane.apply("{apiVersion: v1, kind: Namespace, metadata: {name: flux-system}}").await?;
     // The second becomes ready for its probes, but serves nothing until it leads.
     let second = controller(scene.plane, &scene.namespace, &["--enable-leader-election"])?.start().await?;
     scene.apply("shop", json!({})).await?;

@@ -21,7 +21,7 @@ struct Engine {
 /// A new engine is a line here.
 const ENGINES: &[Engine] = &[
     Engine { name: "kustomize", package: "kustomize", fuzz: Some("fuzz"), bench: Some("bench") },
-    Engine { name: "gotemplate", package: "sprig", fuzz: Some("fuzz"), bench: None },
+    Engine { name: "gotemplate", package: "sprig", fuzz: Some("template_fuzz"), bench: None },
 ];
 
 /// The engine of that name, if there is one.

@@ -24,11 +24,7 @@ pub fn load(path: &Path) -> Result<Chart, Problem> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if !bytes.starts_with(b"\x1f\x8b\x08") {
         let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        return Err(if yaml {
-            Problem::YamlFile { path }
-        } else {
-            Problem::NoArchive { path }
-        });
+        return Err(if yaml { Problem::YamlFile { path } } else { Problem::NoArchive { path } });
     }
     Ok(Chart::from_archive(&bytes, &limits)?)
 }

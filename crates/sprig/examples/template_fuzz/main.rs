@@ -1,5 +1,5 @@
 //! Renders random templates with this engine and with the real one, and compares:
-//! `cargo run -p sprig --example fuzz -- [--seconds N] [--seed S] [--keep-going] [--outputs-only]`.
+//! `cargo run -p sprig --example template_fuzz -- [--seconds N] [--seed S] [--keep-going] [--outputs-only]`.
 //!
 //! A case that differs is made as small as it gets and printed; the exit code is then 1. A case to which the real engine
 //! gives several answers (random maps, the time) is counted and left alone. The real engine is
