@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use plane::{Process, Signal, Watchdog, free_port, signal};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::ControlPlane;
@@ -156,6 +157,27 @@ impl Running {
     pub fn log(&self) -> Vec<String> {
         let text = fs::read(self.log_file()).unwrap_or_default();
         String::from_utf8_lossy(&text).lines().map(String::from).collect()
+    }
+
+    /// Waits for the first line of the log that fulfils `condition`, which sees it as JSON: a line may come after the
+    /// status that it tells of.
+    ///
+    /// # Errors
+    /// After a minute: what was waited for and the whole log.
+    pub async fn logged(&self, what: &str, condition: impl Fn(&Value) -> bool) -> Result<Value> {
+        let search = async {
+            loop {
+                let lines = self.log().into_iter().filter_map(|line| serde_json::from_str(&line).ok());
+                if let Some(line) = lines.into_iter().find(&condition) {
+                    return line;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, search).await {
+            Ok(line) => Ok(line),
+            Err(_) => bail!("waited a minute for a line on {what}; the log:\n{}", self.log().join("\n")),
+        }
     }
 
     /// The file it logs to.

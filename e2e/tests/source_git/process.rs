@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{ControlPlane, Controller};
 
 use super::scene::{API, Scene, controller};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_replicas_one_works_and_hands_over_when_it_stops() -> Result<()> {
+    // Where the lease is; before the first, lest both wait for it and either win.
+    let plane = ControlPlane::shared().await?;
+    plane.apply("{apiVersion: v1, kind: Namespace, metadata: {name: flux-system}}").await?;
     let scene = Scene::with(Default::default(), &["--enable-leader-election"]).await?;
-    // Where the lease is.
-    scene.plane.apply("{apiVersion: v1, kind: Namespace, metadata: {name: flux-system}}").await?;
-    // The second becomes ready for its probes, but serves nothing until it leads.
-    let second = controller(scene.plane, &scene.namespace, &["--enable-leader-election"])?.start().await?;
     scene.apply("shop", json!({})).await?;
     scene.ready("shop").await?;
+    // The second becomes ready for its probes, but serves nothing until it leads.
+    let second = controller(scene.plane, &scene.namespace, &["--enable-leader-election"])?.start().await?;
     let address = format!("127.0.0.1:{}", second.storage_port().unwrap_or_default());
     assert!(tokio::net::TcpStream::connect(&address).await.is_err(), "a replica in waiting serves artifacts");
     let leases = scene.plane.objects("coordination.k8s.io/v1", "Lease", Some("flux-system"))?;
@@ -81,11 +82,8 @@ async fn logs_and_metrics_are_those_that_tools_read() -> Result<()> {
     let scene = Scene::new().await?;
     scene.apply("shop", json!({})).await?;
     scene.ready("shop").await?;
-    let lines = scene.source.log();
-    let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line)).collect::<Result<_, _>>()?;
-    let stored =
-        lines.iter().find(|line| line["msg"] == "stored artifact for commit 'The first commit of the shop'");
-    let stored = stored.unwrap_or_else(|| panic!("{lines:#?}"));
+    let message = "stored artifact for commit 'The first commit of the shop'";
+    let stored = scene.source.logged("the artifact", |line| line["msg"] == message).await?;
     assert_eq!((&stored["level"], &stored["controller"]), (&json!("info"), &json!("gitrepository")));
     assert_eq!(stored["controllerKind"], "GitRepository");
     assert_eq!(stored["controllerGroup"], "source.toolkit.fluxcd.io");

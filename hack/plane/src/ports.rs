@@ -10,8 +10,8 @@ use anyhow::{Result, bail};
 /// Below Linux's ephemeral range, so that no outgoing connection takes a port between our check and its use.
 const RANGE: std::ops::Range<u32> = 20_000..32_000;
 
-/// `N` distinct loopback ports that nobody listens on now and that this process was not given before. The search starts at a different place in each process, so
-/// that planes started at the same moment rarely meet.
+/// `N` distinct loopback ports that nobody listens on now and that this process was not given before. The search starts
+/// at a different place in each process, so that planes started at the same moment rarely meet.
 pub(crate) fn free<const N: usize>() -> Result<[u16; N]> {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
     let start = nanos.wrapping_add(std::process::id().wrapping_mul(7919));
@@ -50,11 +50,19 @@ pub fn free_port() -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::time::{Duration, Instant};
+
     #[test]
     fn ports_are_distinct_and_free() {
         let mut ports = super::free::<8>().unwrap();
         for port in ports {
-            std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+            // A process that another test starts inherits the listener that looked for the port, until it runs its program.
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                assert!(Instant::now() < deadline, "{port}: {error}");
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         ports.sort_unstable();
         assert!(ports.windows(2).all(|pair| pair[0] != pair[1]));

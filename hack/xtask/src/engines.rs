@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn an_unknown_engine_is_named() {
         let error = fuzz("nothing", &[]).unwrap_err().to_string();
-        assert_eq!(error, "there is nothing to fuzz called \"nothing\"; known: kustomize");
+        assert_eq!(error, "there is nothing to fuzz called \"nothing\"; known: kustomize, gotemplate");
         assert!(!has_bench("converge"));
     }
 }
