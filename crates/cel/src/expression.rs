@@ -19,9 +19,11 @@ pub enum Error {
         /// What the parser or the type check found, with its position.
         issues: String,
     },
-    /// The expression cannot yield exactly a boolean.
-    #[error("CEL expression output type mismatch: expected bool, got {got}")]
+    /// The expression cannot yield exactly the type that is needed.
+    #[error("CEL expression output type mismatch: expected {expected}, got {got}")]
     OutputType {
+        /// The type that is needed.
+        expected: &'static str,
         /// The type that the expression has; `dyn` when only the data decides.
         got: &'static str,
     },
@@ -36,6 +38,9 @@ pub enum Error {
     /// The expression yielded something other than a boolean.
     #[error("failed to evaluate CEL expression as boolean: '{0}'")]
     NotBoolean(String),
+    /// The expression yielded something other than a string.
+    #[error("failed to evaluate CEL expression as string: '{0}'")]
+    NotString(String),
     /// A health check expression that is empty or does not parse: which one, and why.
     #[error("{0}")]
     HealthCheck(String),
@@ -72,19 +77,35 @@ impl Expression {
     /// Parses and checks that only `variables` are used and that the result is exactly a boolean, as `readyExpr` needs.
     /// A result that only the data decides (`dep.status.ready`) is refused: write `== true`.
     pub fn compile_boolean(text: &str, variables: &[&str]) -> Result<Self, Error> {
+        Self::compile_as("bool", text, variables)
+    }
+
+    /// Parses and checks that only `variables` are used and that the result is exactly a string, as
+    /// `commitStatusExpr` needs.
+    pub fn compile_string(text: &str, variables: &[&str]) -> Result<Self, Error> {
+        Self::compile_as("string", text, variables)
+    }
+
+    /// Parses and checks that only `variables` are used. The result may have any type.
+    pub fn compile(text: &str, variables: &[&str]) -> Result<Self, Error> {
         let expression = Self::parse(text)?;
-        if let Some(name) = typing::undeclared(&expression.tree, variables) {
-            return Err(Error::Parse {
+        match typing::undeclared(&expression.tree, variables) {
+            Some(name) => Err(Error::Parse {
                 expression: text.to_owned(),
                 issues: format!(
                     "undeclared reference to '{name}', the variables are {}",
                     variables.join(", ")
                 ),
-            });
+            }),
+            None => Ok(expression),
         }
+    }
+
+    fn compile_as(expected: &'static str, text: &str, variables: &[&str]) -> Result<Self, Error> {
+        let expression = Self::compile(text, variables)?;
         match typing::output(&expression.tree) {
-            "bool" => Ok(expression),
-            got => Err(Error::OutputType { got }),
+            got if got == expected => Ok(expression),
+            got => Err(Error::OutputType { expected, got }),
         }
     }
 
@@ -93,18 +114,43 @@ impl Expression {
         &self,
         variables: impl IntoIterator<Item = (&'v str, &'v serde_json::Value)>,
     ) -> Result<bool, Error> {
-        let result = ROOT.with(|root| {
+        match self.value(variables)? {
+            Value::Bool(result) => Ok(result),
+            _ => Err(Error::NotBoolean(self.text.clone())),
+        }
+    }
+
+    /// Evaluates to a string. A variable that the expression does not name is not converted.
+    pub fn evaluate_string<'v>(
+        &self,
+        variables: impl IntoIterator<Item = (&'v str, &'v serde_json::Value)>,
+    ) -> Result<String, Error> {
+        match self.value(variables)? {
+            Value::String(result) => Ok(result.to_string()),
+            _ => Err(Error::NotString(self.text.clone())),
+        }
+    }
+
+    /// Evaluates to any value that JSON can hold; others, such as times, become their text or null.
+    pub fn evaluate_json<'v>(
+        &self,
+        variables: impl IntoIterator<Item = (&'v str, &'v serde_json::Value)>,
+    ) -> Result<serde_json::Value, Error> {
+        self.value(variables).map(|result| value::to_json(&result))
+    }
+
+    fn value<'v>(
+        &self,
+        variables: impl IntoIterator<Item = (&'v str, &'v serde_json::Value)>,
+    ) -> Result<Value, Error> {
+        ROOT.with(|root| {
             let mut context = root.new_inner_scope();
             for (name, json) in variables.into_iter().filter(|(name, _)| typing::mentions(&self.tree, name)) {
                 context.add_variable_from_value(name, value::from_json(json));
             }
             context.resolve(&self.tree)
-        });
-        match result {
-            Ok(Value::Bool(result)) => Ok(result),
-            Ok(_) => Err(Error::NotBoolean(self.text.clone())),
-            Err(failure) => Err(Error::Evaluate { expression: self.text.clone(), why: reason(&failure) }),
-        }
+        })
+        .map_err(|failure| Error::Evaluate { expression: self.text.clone(), why: reason(&failure) })
     }
 }
 

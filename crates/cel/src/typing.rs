@@ -81,6 +81,11 @@ pub(crate) fn output(expr: &IdedExpr) -> &'static str {
                 return "bool";
             }
             match (name, call.args.as_slice()) {
+                // Both sides of `+` have the same type, so one that is known tells the other.
+                ("_+_", [left, right]) => match (output(left), output(right)) {
+                    ("dyn", right) => right,
+                    (left, _) => left,
+                },
                 ("_?_:_", [_, then, otherwise]) if output(then) == output(otherwise) => output(then),
                 ("size" | "int" | "indexOf" | "lastIndexOf", _) => "int",
                 ("string" | "lowerAscii" | "upperAscii" | "trim" | "join" | "replace" | "substring", _) => {

@@ -27,3 +27,27 @@ pub(crate) fn from_json(json: &serde_json::Value) -> Value {
         }
     }
 }
+
+/// The value as JSON: what JSON cannot hold becomes text where it has one, else null.
+pub(crate) fn to_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::UInt(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into(),
+        Value::List(items) => items.iter().map(to_json).collect(),
+        Value::Map(map) => map.map.iter().map(|(key, value)| (key_text(key), to_json(value))).collect(),
+        _ => serde_json::Value::Null,
+    }
+}
+
+fn key_text(key: &Key) -> String {
+    match key {
+        Key::String(text) => text.to_string(),
+        Key::Int(value) => value.to_string(),
+        Key::Uint(value) => value.to_string(),
+        Key::Bool(value) => value.to_string(),
+    }
+}

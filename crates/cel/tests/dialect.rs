@@ -36,8 +36,8 @@ fn ready_expressions_yield_booleans() {
 
 #[test]
 fn ready_expressions_that_are_not_exactly_boolean_are_refused() {
-    assert_eq!(ready("dep.status.ready"), Err(Error::OutputType { got: "dyn" }));
-    assert_eq!(ready("size(dep.status.conditions)"), Err(Error::OutputType { got: "int" }));
+    assert_eq!(ready("dep.status.ready"), Err(Error::OutputType { expected: "bool", got: "dyn" }));
+    assert_eq!(ready("size(dep.status.conditions)"), Err(Error::OutputType { expected: "bool", got: "int" }));
     assert_eq!(
         ready("'x'").map_err(|e| e.to_string()),
         Err("CEL expression output type mismatch: expected bool, got string".to_owned())
@@ -114,4 +114,38 @@ fn health_checks_that_cannot_work_are_terminal() {
         ),
         "{message}"
     );
+}
+
+#[test]
+fn commit_status_expressions_yield_strings() {
+    let event = json!({"involvedObject": {"kind": "Kustomization", "name": "apps"}, "metadata": {"env": "prod"}, "n": 3});
+    let provider = json!({"metadata": {"uid": "0c9c2e41-1111-2222"}});
+    let status = |text: &str| {
+        Expression::compile_string(text, &["event", "provider"])?
+            .evaluate_string([("event", &event), ("provider", &provider)])
+    };
+    for (text, expected) in [
+        ("event.metadata.env + '/' + event.involvedObject.name", "prod/apps"),
+        ("(event.involvedObject.kind + '/' + event.involvedObject.name).lowerAscii()", "kustomization/apps"),
+        ("event.involvedObject.kind + '/' + provider.metadata.uid.split('-')[0]", "Kustomization/0c9c2e41"),
+        (
+            "(event.involvedObject.kind + '/' + provider.metadata.uid.split('-').first().value()).lowerAscii()",
+            "kustomization/0c9c2e41",
+        ),
+        ("event.metadata.env == 'prod' ? 'a' : 'b'", "a"),
+    ] {
+        assert_eq!(status(text).as_deref(), Ok(expected), "{text}");
+    }
+    assert_eq!(status("1 + 2"), Err(Error::OutputType { expected: "string", got: "int" }));
+    assert!(status("event.metadata.missing + ''").unwrap_err().to_string().contains("no such key: missing"));
+    assert!(status("event.n + ''").is_err());
+}
+
+#[test]
+fn expressions_without_a_fixed_type_yield_json() {
+    let claims = json!({"sub": "repo:org/app", "n": 1});
+    let value = |text: &str| Expression::compile(text, &["claims"]).unwrap().evaluate_json([("claims", &claims)]);
+    assert_eq!(value("claims.sub.split(':')"), Ok(json!(["repo", "org/app"])));
+    assert_eq!(value("{'a': claims.n}"), Ok(json!({"a": 1})));
+    assert!(Expression::compile("other.x", &["claims"]).is_err());
 }

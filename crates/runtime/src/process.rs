@@ -38,6 +38,17 @@ pub trait CommandLine: Parser + Send + 'static {
     fn grace(&self) -> Duration {
         Duration::from_secs(30)
     }
+
+    /// The URL that this controller's own events are posted to; empty posts none.
+    fn event_recipient(&self) -> &str {
+        &self.options().events_addr
+    }
+
+    /// Whether the work begins before this process leads. It then waits for [`Process::leading`] before anything that
+    /// only one replica may do.
+    fn begins_before_leading(&self) -> bool {
+        false
+    }
 }
 
 /// What a running controller works with.
@@ -55,6 +66,8 @@ pub struct Process {
     pub gates: Gates,
     /// Cancelled when no new work may begin.
     pub stop: CancellationToken,
+    /// Cancelled as soon as this process leads.
+    pub leading: CancellationToken,
     options: Options,
     intervals: Option<IntervalOptions>,
 }
@@ -170,7 +183,7 @@ where
         tokio::spawn(serve::serve(listener, serve::probes(), end.clone()));
     }
     let clients = Clients::connect(binary.name, &options, &metrics).await?;
-    let events = Recorder::start(clients.own().clone(), binary.name, &options.events_addr, &metrics, &end);
+    let events = Recorder::start(clients.own().clone(), binary.name, flags.event_recipient(), &metrics, &end);
     let recorder = events.clone();
     let process = Process {
         binary,
@@ -179,6 +192,7 @@ where
         events,
         gates,
         stop: stop.clone(),
+        leading: CancellationToken::new(),
         options: options.clone(),
         intervals: flags.intervals().cloned(),
     };
@@ -187,15 +201,22 @@ where
     let grace = flags.grace();
     let leading = options.enable_leader_election;
     metrics.leader.set(&[terms.lease.name()], 0.0);
-    if leading && !lease::acquire(clients.own(), &terms, &stop).await {
+    let early = flags.begins_before_leading();
+    if leading && !early && !lease::acquire(clients.own(), &terms, &stop).await {
         return Ok(());
     }
-    metrics.leader.set(&[terms.lease.name()], 1.0);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting {}", binary.name);
 
     let holding = {
         let (client, terms, end) = (clients.own().clone(), terms.clone(), end.clone());
+        let (stop, leads, gauge) = (stop.clone(), process.leading.clone(), metrics.leader.clone());
         tokio::spawn(async move {
+            if leading && early && !lease::acquire(&client, &terms, &stop).await {
+                end.cancelled().await;
+                return Ok(());
+            }
+            gauge.set(&[terms.lease.name()], 1.0);
+            leads.cancel();
             if leading {
                 lease::hold(&client, &terms, &end).await
             } else {
