@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::archive::{ArchiveLimits, unpack};
-use crate::decode;
+use crate::decode::{self, Shape, Struct};
 use crate::error::Error;
 use crate::file::{File, extension};
 use crate::folder::{FileTree, read_folder};
@@ -44,7 +44,12 @@ impl Chart {
     /// # Errors
     /// An archive that cannot be unpacked, or a chart that cannot be used.
     pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Chart, Error> {
-        assemble(unpack(bytes, limits)?, limits, 0)
+        let files = unpack(bytes, limits)?;
+        match files.iter().find(|file| file.name == "Chart.yaml") {
+            Some(file) => check_api_version(&file.data)?,
+            None => return Err(load("unable to detect chart version, no Chart.yaml found".to_owned())),
+        }
+        assemble(files, limits, 0)
     }
 
     /// Loads a chart from a folder.
@@ -52,6 +57,10 @@ impl Chart {
     /// # Errors
     /// A file that cannot be read, or a chart that cannot be used.
     pub fn from_folder(tree: &dyn FileTree, limits: &ArchiveLimits) -> Result<Chart, Error> {
+        // Even where `.helmignore` leaves it out.
+        if let Ok(metadata) = tree.read("Chart.yaml") {
+            check_api_version(&metadata)?;
+        }
         assemble(read_folder(tree, limits)?, limits, 0)
     }
 
@@ -101,6 +110,22 @@ impl Chart {
 fn load(problem: String) -> Error {
     Error::Load(problem)
 }
+
+/// Helm chooses the loader by this before it looks at anything else.
+fn check_api_version(metadata: &[u8]) -> Result<(), Error> {
+    let metadata = metadata.strip_prefix(b"\xef\xbb\xbf").unwrap_or(metadata);
+    let found = decode::read(metadata, &BASE)
+        .map_err(|problem| load(format!("cannot load Chart.yaml: {problem}")))?;
+    match found.get("apiVersion").and_then(Json::as_str) {
+        None | Some("" | "v1" | "v2") => Ok(()),
+        Some("v3") => {
+            Err(load("charts of apiVersion v3 are not supported; Helm has them as an experiment".to_owned()))
+        }
+        Some(_) => Err(load("unsupported chart version".to_owned())),
+    }
+}
+
+const BASE: Struct = Struct { name: "chartBase", package: "loader.", fields: &[("apiVersion", Shape::Text)] };
 
 fn assemble(files: Vec<File>, limits: &ArchiveLimits, depth: usize) -> Result<Chart, Error> {
     if depth > DEEPEST {
@@ -205,8 +230,24 @@ fn read_lock(file: &File) -> Result<Option<Lock>, Error> {
     serde_json::from_value(Json::Object(fields)).map(Some).map_err(|error| problem(error.to_string()))
 }
 
+/// Go decodes into what is there: fields that the text does not name stay, in maps and in the items of lists, too.
 fn overlay(into: &mut serde_json::Map<String, Json>, from: serde_json::Map<String, Json>) {
     for (name, value) in from {
-        into.insert(name, value);
+        match (into.get_mut(&name), value) {
+            (Some(Json::Object(old)), Json::Object(new)) if name != "import-values" => overlay(old, new),
+            (Some(Json::Array(old)), Json::Array(new)) if name == "dependencies" || name == "maintainers" => {
+                let mut old = std::mem::take(old).into_iter();
+                let items = new.into_iter().map(|item| match (old.next(), item) {
+                    (Some(Json::Object(mut old)), Json::Object(new)) => {
+                        overlay(&mut old, new);
+                        Json::Object(old)
+                    }
+                    (_, item) => item,
+                });
+                let items = items.collect();
+                into.insert(name, Json::Array(items));
+            }
+            (_, value) => _ = into.insert(name, value),
+        }
     }
 }

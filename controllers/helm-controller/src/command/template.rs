@@ -1,179 +1,61 @@
 //! `helm-controller template`: a chart's objects on standard output, as `helm template` prints them.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+mod flags;
+mod name;
+mod output;
+mod problem;
+
+use std::net::ToSocketAddrs;
+use std::path::Path;
 
 use chart::{
-    Action, Capabilities, Chart, KubeVersion, Notes, Part, ReleaseOptions, Rendering, Request, SchemaCheck,
-    Separators, Table, assemble, check_release_name, listing, show_only,
+    Action, Capabilities, Chart, Files, KubeVersion, Notes, ReleaseOptions, Rendering, Request, SchemaCheck,
+    Separators, Table, assemble, check_release_name,
 };
-use clap::Args;
 use rand::RngExt;
 
 use super::disk;
-use super::values::ValueFlags;
+pub use flags::Arguments;
+pub use problem::Problem;
 
-/// Renders a chart on this machine: nothing is asked of a cluster or a repository. The objects go to standard output in
-/// the order in which Helm would install them, hooks last; remarks and errors go to standard error.
-#[derive(Args, Debug)]
-pub struct Arguments {
-    /// [NAME] CHART: name of the release (default: release-name), and a folder or an archive
-    #[arg(required = true, num_args = 1..=2, value_names = ["NAME", "CHART"])]
-    names: Vec<String>,
-    /// Namespace of the release
-    #[arg(short, long, default_value = "default")]
-    namespace: String,
-    #[command(flatten)]
-    values: ValueFlags,
-    /// Kubernetes version that templates see
-    #[arg(long, value_name = "VERSION")]
-    kube_version: Option<String>,
-    /// Further API versions that templates see; separated by commas or repeated
-    #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
-    api_versions: Vec<String>,
-    /// Print the custom resource definitions in crds/, too
-    #[arg(long)]
-    include_crds: bool,
-    /// Print only what these templates make: paths within the chart, or patterns
-    #[arg(short, long, value_name = "PATH")]
-    show_only: Vec<String>,
-    /// Set .Release.IsUpgrade instead of .Release.IsInstall
-    #[arg(long)]
-    is_upgrade: bool,
-    /// Print no hooks
-    #[arg(long)]
-    no_hooks: bool,
-    /// Print no test hooks
-    #[arg(long)]
-    skip_tests: bool,
-    /// Do not check the values against the schemas
-    #[arg(long)]
-    skip_schema_validation: bool,
-    /// Make a name from the chart's
-    #[arg(short, long)]
-    generate_name: bool,
-    /// Cut files into documents as Helm 4.2.1 does, which the controller's manifests keep; default: as Helm 4.2.4
-    #[arg(long)]
-    loose_separators: bool,
-    /// Accepted as Helm accepts it: definitions are never installed here
-    #[arg(long)]
-    skip_crds: bool,
-    /// Refused: dependencies must be in charts/
-    #[arg(long, hide = true)]
-    dependency_update: bool,
-    /// Refused: charts are read from this machine
-    #[arg(long, hide = true, value_name = "URL")]
-    repo: Option<String>,
-    /// Refused: the chart's version is the one that is there
-    #[arg(long, hide = true, value_name = "RANGE")]
-    version: Option<String>,
-}
-
-/// Why nothing was printed.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    #[error("{}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("path {:?} not found; a chart is a folder or an archive on this machine, repositories are not asked", path.display().to_string())]
-    NoChart { path: PathBuf },
-    #[error("file '{}' seems to be a YAML file, but expected a gzipped archive", path.display())]
-    YamlFile { path: PathBuf },
-    #[error("file '{}' does not appear to be a gzipped archive", path.display())]
-    NoArchive { path: PathBuf },
-    #[error("{url}: values are read from files of this machine only; download it and give its path to -f")]
-    RemoteValues { url: String },
-    #[error("{0}")]
-    Values(String),
-    #[error("{flag} is not supported: {why}")]
-    Refused { flag: &'static str, why: &'static str },
-    #[error("cannot set --generate-name and also specify a name")]
-    TwoNames,
-    #[error("release name check failed: release name {name:?}: {source}")]
-    Name { name: String, source: chart::Error },
-    #[error("invalid kube version '{text}': {problem}")]
-    KubeVersion { text: String, problem: String },
-    #[error("{0} charts are not installable")]
-    NotInstallable(String),
-    #[error(
-        "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {0}"
-    )]
-    Missing(String),
-    #[error("chart dependencies processing failed: {0}")]
-    Dependencies(chart::Error),
-    #[error(transparent)]
-    Chart(#[from] chart::Error),
-    #[error("{0}\n\nUse --debug flag to render out invalid YAML")]
-    Render(chart::Error),
-    #[error("{0}")]
-    ShowOnly(String),
-    #[error("cannot render: {0}")]
-    Thread(sprig::Error),
-    #[error("cannot write to standard output: {0}")]
-    Write(std::io::Error),
+/// What rendering came to: objects, or the files as they are when one of them is no YAML, and the problem.
+struct Outcome {
+    rendering: Rendering,
+    /// With --debug: the text of the files that could not be cut into objects.
+    raw: String,
+    problem: Option<Problem>,
 }
 
 /// Prints the chart's objects.
 pub fn run(arguments: &Arguments) -> Result<(), Problem> {
     arguments.refuse()?;
-    let (name, path) = arguments.name_and_chart()?;
+    let request = arguments.request()?;
+    let (name, path) = name::name_and_chart(arguments)?;
+    let path = disk::locate(path)?;
     let user = arguments.values.table()?;
-    let chart = installable(disk::load(path)?)?;
-    check_release_name(&name).map_err(|source| Problem::Name { name: name.clone(), source })?;
-    let request = arguments.request(name)?;
-    let text = sprig::with_stack(|| arguments.render(chart, &user, &request)).map_err(Problem::Thread)??;
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever reads may have enough, as `head` has.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map_err(Problem::Write),
+    let chart = installable(disk::load(&path)?, arguments)?;
+    if chart.metadata.deprecated {
+        eprintln!("warning: this chart is deprecated");
     }
+    check_release_name(&name).map_err(|source| Problem::Name { name: name.clone(), source })?;
+    let request = Request { release: ReleaseOptions { name, ..request.release }, ..request };
+    sprig::with_stack(|| arguments.render(chart, &user, &request)).map_err(Problem::Thread)?
 }
 
-fn installable(chart: Chart) -> Result<Chart, Problem> {
+fn installable(chart: Chart, arguments: &Arguments) -> Result<Chart, Problem> {
     if !matches!(&*chart.metadata.kind, "" | "application") {
         return Err(Problem::NotInstallable(chart.metadata.kind));
     }
     let missing = chart.missing_dependencies().join(", ");
-    if missing.is_empty() { Ok(chart) } else { Err(Problem::Missing(missing)) }
+    match (missing.is_empty(), arguments.dependency_update()) {
+        (true, _) => Ok(chart),
+        (false, false) => Err(Problem::Missing(missing)),
+        (false, true) => Err(Problem::NoUpdate(missing)),
+    }
 }
 
 impl Arguments {
-    fn refuse(&self) -> Result<(), Problem> {
-        let refused = [
-            (
-                self.dependency_update,
-                "--dependency-update",
-                "put the dependencies into charts/ with `helm dependency build`",
-            ),
-            (
-                self.repo.is_some(),
-                "--repo",
-                "charts are read from this machine; download it with `helm pull`",
-            ),
-            (self.version.is_some(), "--version", "the version is that of the chart on this machine"),
-        ];
-        match refused.into_iter().find(|(given, ..)| *given) {
-            Some((_, flag, why)) => Err(Problem::Refused { flag, why }),
-            None => Ok(()),
-        }
-    }
-
-    fn name_and_chart(&self) -> Result<(String, &Path), Problem> {
-        match self.names.as_slice() {
-            [name, _] if self.generate_name => {
-                let _ = name;
-                Err(Problem::TwoNames)
-            }
-            [name, chart] => Ok((name.clone(), Path::new(chart))),
-            // Helm has a name at hand even with --generate-name.
-            names => {
-                let chart = names.first().map(String::as_str).unwrap_or_default();
-                Ok(("release-name".to_owned(), Path::new(chart)))
-            }
-        }
-    }
-
-    fn request(&self, name: String) -> Result<Request, Problem> {
+    fn request(&self) -> Result<Request, Problem> {
         let mut capabilities = Capabilities::default();
         if let Some(text) = &self.kube_version {
             capabilities.kube_version = KubeVersion::parse(text)
@@ -182,7 +64,7 @@ impl Arguments {
         capabilities.api_versions.extend(self.api_versions.iter().cloned());
         Ok(Request {
             release: ReleaseOptions {
-                name,
+                name: String::new(),
                 namespace: self.namespace.clone(),
                 revision: 1,
                 action: if self.is_upgrade { Action::Upgrade } else { Action::Install },
@@ -192,23 +74,13 @@ impl Arguments {
         })
     }
 
-    fn render(&self, mut chart: Chart, user: &Table, request: &Request) -> Result<String, Problem> {
+    fn render(&self, mut chart: Chart, user: &Table, request: &Request) -> Result<(), Problem> {
         let mut warnings = Vec::new();
         let outcome = self.render_with(&mut chart, user, request, &mut warnings);
         for warning in &warnings {
             eprintln!("{warning}");
         }
-        let rendering = outcome?;
-        let mut parts = Vec::new();
-        parts.extend(self.include_crds.then_some(Part::Crds));
-        parts.extend((!self.no_hooks).then_some(Part::Hooks));
-        parts.extend((!self.no_hooks && !self.skip_tests).then_some(Part::Tests));
-        let text = listing(&chart, &rendering, &parts);
-        if self.show_only.is_empty() {
-            Ok(text)
-        } else {
-            show_only(&text, &self.show_only).map_err(Problem::ShowOnly)
-        }
+        output::write(self, &chart, &request.release.name, outcome?)
     }
 
     fn render_with(
@@ -217,15 +89,63 @@ impl Arguments {
         user: &Table,
         request: &Request,
         warnings: &mut Vec<String>,
-    ) -> Result<Rendering, Problem> {
+    ) -> Result<Outcome, Problem> {
         chart.process_dependencies(user, warnings).map_err(Problem::Dependencies)?;
         let now = jiff::Timestamp::now().as_nanosecond();
-        let options = sprig::Options::new(now, rand::rng().random());
-        let files = chart.render(user, request, options, warnings).map_err(|error| match error {
-            chart::Error::Values(_) | chart::Error::Schema(_) => Problem::Chart(error),
-            error => Problem::Render(error),
-        })?;
+        let mut options = sprig::Options::new(now, rand::rng().random());
+        if self.enable_dns {
+            options.resolve = Some(Box::new(resolve));
+        }
+        let failed = |raw: String, error: chart::Error| {
+            if self.debug {
+                let problem = Some(Problem::Chart(error));
+                Ok(Outcome { rendering: Rendering::default(), raw, problem })
+            } else {
+                Err(Problem::Render(error))
+            }
+        };
+        self.check_labels()?;
+        let files = match chart.render(user, request, options, warnings) {
+            Ok(files) => files,
+            Err(error @ (chart::Error::Values(_) | chart::Error::Schema(_))) => return Err(error.into()),
+            Err(error) => return failed(String::new(), error),
+        };
         let separators = if self.loose_separators { Separators::Loose } else { Separators::Strict };
-        assemble(files, chart.name(), Notes::OwnOnly, separators).map_err(Problem::Render)
+        let raw = if self.debug { raw(&files) } else { String::new() };
+        match assemble(files, chart.name(), Notes::OwnOnly, separators) {
+            Ok(rendering) => Ok(Outcome { rendering, raw: String::new(), problem: None }),
+            Err(error) => failed(raw, error),
+        }
     }
+}
+
+/// The files as they were rendered, for whoever looks for a mistake in them.
+fn raw(files: &Files) -> String {
+    let shown = files.iter().filter(|(path, text)| {
+        !path.ends_with("NOTES.txt") && !String::from_utf8_lossy(text).trim().is_empty()
+    });
+    shown.map(|(path, text)| chart::source(path, &String::from_utf8_lossy(text))).collect()
+}
+
+/// An address of a host, as `getHostByName` gives it.
+fn resolve(host: &str) -> Result<String, String> {
+    let mut found = (host, 0).to_socket_addrs().map_err(|error| format!("lookup {host}: {error}"))?;
+    found.next().map(|address| address.ip().to_string()).ok_or_else(|| format!("lookup {host}: no such host"))
+}
+
+/// The words of the system for an error, without Rust's number.
+pub fn words(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "no such file or directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::IsADirectory => "is a directory".to_owned(),
+        ErrorKind::NotADirectory => "not a directory".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Whether a path is one that Helm only looks for on the disk.
+pub fn explicit(path: &Path) -> bool {
+    path.is_absolute() || path.to_string_lossy().starts_with('.')
 }

@@ -31,16 +31,19 @@ pub struct ValueFlags {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, Problem> {
-    let failed = |source| Problem::Read { path: path.into(), source };
+    let failed = |verb| move |source| Problem::Disk { verb, path: path.into(), source };
     if path.trim() == "-" {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map_err(failed)?;
+        std::io::stdin().read_to_end(&mut bytes).map_err(failed("read"))?;
         return Ok(bytes);
     }
     if path.starts_with("http://") || path.starts_with("https://") {
         return Err(Problem::RemoteValues { url: path.to_owned() });
     }
-    std::fs::read(path).map_err(failed)
+    std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::IsADirectory => failed("read")(source),
+        _ => failed("open")(source),
+    })
 }
 
 impl ValueFlags {
