@@ -56,6 +56,14 @@ pub fn build(fs: &dyn FileSystem, root: &str, options: &Options) -> Result<Build
             if let Err(error) = yaml::write_yaml(resource.value(), &mut yaml) {
                 session.fail(&Place::default(), format!("{}: {error}", resource.id()));
             }
+            if yaml.len() > options.limits.output_bytes {
+                let limit = options.limits.output_bytes;
+                session.fail(
+                    &Place::default(),
+                    format!("the output has more than {limit} bytes; that is the limit"),
+                );
+                break;
+            }
         }
     }
     match BuildErrors::new(session.errors) {
@@ -120,8 +128,8 @@ const VERSION: &str = "v5.8.1";
 
 /// What happens once, at the root: hashes, references, vars, local configuration, order.
 fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
-    let schema = session.schema.clone();
-    let world = World { schema: &schema };
+    let (schema, growth) = (session.schema.clone(), session.growth.clone());
+    let world = World { schema: &schema, growth: &growth };
     let config = acc.config();
     let fail = |session: &mut Session<'_>, field: &str, errors: Vec<String>| {
         for error in errors {
@@ -134,7 +142,7 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
     if let Err(errors) = update_names(&world, &config.name_reference, &mut acc.resources) {
         return fail(session, "", errors);
     }
-    match resolve_vars(&acc.vars, &config.var_reference, &mut acc.resources) {
+    match resolve_vars(&growth, &acc.vars, &config.var_reference, &mut acc.resources) {
         Ok(unused) => {
             for name in unused {
                 session.warnings.push(format!("{}: the var {name} is nowhere used", target.file()));

@@ -28,6 +28,7 @@ mod embedded;
 mod error;
 mod fs;
 mod generate;
+mod growth;
 mod inputs;
 mod kustomization;
 mod load;

@@ -86,8 +86,13 @@ pub struct Limits {
     pub depth: usize,
     /// Nodes that the aliases of one YAML file may expand to. Default: 1,000,000.
     pub alias_nodes: usize,
+    /// Bytes that a build may add by copying: through aliases, patches, replacements and vars. A node counts as 64 bytes
+    /// and its text. Default: 256 MiB.
+    pub copied_bytes: usize,
     /// Objects in the output. Default: 200,000.
     pub resources: usize,
+    /// Bytes of the output. Default: 256 MiB.
+    pub output_bytes: usize,
 }
 
 impl Default for Limits {
@@ -98,7 +103,9 @@ impl Default for Limits {
             files: 100_000,
             depth: 64,
             alias_nodes: 1_000_000,
+            copied_bytes: 256 << 20,
             resources: 200_000,
+            output_bytes: 256 << 20,
         }
     }
 }

@@ -37,6 +37,9 @@ pub enum FieldError {
         /// What is there.
         found: &'static str,
     },
+    /// What the caller has against the value.
+    #[error("{0}")]
+    Other(String),
     /// Something else where a mapping must be.
     #[error("expected a mapping, found {found}")]
     NotMap {

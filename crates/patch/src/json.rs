@@ -68,9 +68,26 @@ pub enum JsonPatchError {
         /// The path.
         path: String,
     },
+    /// The copies of a patch are too large: each may double what is there.
+    #[error("operation {index}: the patch copies more than {COPIED_NODES} values")]
+    Copies {
+        /// Place of the operation, from 0.
+        index: usize,
+    },
     /// The target cannot be written as JSON.
     #[error(transparent)]
     Scalar(#[from] ScalarError),
+}
+
+/// How many nodes the `copy` operations of one patch may copy into one object.
+const COPIED_NODES: usize = 100_000;
+
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Scalar(_) => 1,
+        Value::Seq(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Map(map) => 1 + map.values().map(|value| 1 + nodes(value)).sum::<usize>(),
+    }
 }
 
 impl Verb {
@@ -127,6 +144,11 @@ impl JsonPatch {
         self.0.is_empty()
     }
 
+    /// The values that the patch brings.
+    pub fn values(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter().filter_map(|operation| operation.value.as_ref())
+    }
+
     /// Applies the patch. The target goes through JSON on the way, as kustomize's does: styles are lost, and numbers
     /// are 64-bit floats.
     ///
@@ -134,8 +156,9 @@ impl JsonPatch {
     /// [`JsonPatchError`]; the target is lost then.
     pub fn apply(&self, target: Value) -> Result<Value, JsonPatchError> {
         let mut document = through_json(target)?;
+        let mut copied = 0;
         for (index, operation) in self.0.iter().enumerate() {
-            operation.apply(index, &mut document)?;
+            operation.apply(index, &mut document, &mut copied)?;
         }
         Ok(document)
     }
@@ -146,7 +169,8 @@ impl Operation {
         JsonPatchError::Missing { index, op: self.verb.name(), path: path.to_owned() }
     }
 
-    fn apply(&self, index: usize, document: &mut Value) -> Result<(), JsonPatchError> {
+    /// Applies one operation; `copied` counts the nodes that the patch has copied so far.
+    fn apply(&self, index: usize, document: &mut Value, copied: &mut usize) -> Result<(), JsonPatchError> {
         let value = || self.value.clone().unwrap_or_default();
         match &self.verb {
             Verb::Unknown(op) => Err(JsonPatchError::Op { index, op: op.clone() }),
@@ -174,6 +198,10 @@ impl Operation {
                     None if is_map => Value::null(),
                     None => return Err(self.missing(index, &self.from)),
                 };
+                *copied += nodes(&value);
+                if *copied > COPIED_NODES {
+                    return Err(JsonPatchError::Copies { index });
+                }
                 self.add(index, document, value)
             }
             Verb::Test => {

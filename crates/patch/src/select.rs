@@ -1,7 +1,7 @@
 //! Dotted paths of replacements and vars: fields, indexes, `[key=value]` and `*`.
 
 use regex::Regex;
-use yaml::{Entry, Kind, Map, Scalar, Style, Value};
+use yaml::{Entry, Kind, Map, Profile, ReadLimits, Scalar, Style, Value};
 
 use crate::field::kind_name;
 
@@ -204,11 +204,18 @@ impl Selection<'_> {
             fresh = true;
         }
         match map.get_mut(part) {
-            Some(Value::Scalar(scalar)) if !rest.is_empty() => Err(PathError::Kind {
-                step: rest.first().cloned().unwrap_or_default(),
-                wanted: "a mapping or a list",
-                found: if scalar.is_null() { "null" } else { "a scalar" },
-            }),
+            Some(Value::Scalar(scalar)) if !rest.is_empty() => {
+                // Kustomize reads a text here and goes on in what it has read, which then is thrown away.
+                let limits = ReadLimits::default();
+                match yaml::read_first(scalar.text().as_bytes(), Profile::V3, &limits) {
+                    Ok(Some(mut document)) => self.follow(&mut document, rest, false),
+                    _ => Err(PathError::Kind {
+                        step: rest.first().cloned().unwrap_or_default(),
+                        wanted: "a mapping or a list",
+                        found: if scalar.is_null() { "null" } else { "a scalar" },
+                    }),
+                }
+            }
             Some(field) => self.follow(field, rest, fresh),
             None => Ok(0),
         }
@@ -271,10 +278,10 @@ fn made(rest: &[String], shape: Shape) -> Value {
 /// Adds the item that `[key=value]` asks for.
 fn append_match(value: &mut Value, part: &str, key: &str, text: &str) -> Result<(), PathError> {
     let item = if key.is_empty() {
-        Value::plain(text)
+        Value::Scalar(Scalar::untagged(text))
     } else {
         let mut map = Map::new();
-        map.insert_entry(Entry { key: Scalar::plain(key), value: Value::plain(text) });
+        map.insert_entry(Entry { key: Scalar::plain(key), value: Value::Scalar(Scalar::untagged(text)) });
         Value::Map(map)
     };
     match value {

@@ -30,8 +30,8 @@ pub struct Map {
 struct Extra {
     /// Text of each key → its place; empty in small mappings.
     index: HashMap<Text, usize>,
-    /// A key that the source had a second time, and the line of that.
-    duplicate: Option<(Text, u32)>,
+    /// A key that the source had a second time, and what stood there.
+    duplicate: Option<Entry>,
 }
 
 impl PartialEq for Map {
@@ -172,7 +172,14 @@ impl Map {
             index.remove(key);
             index.values_mut().filter(|place| **place > position).for_each(|place| *place -= 1);
         }
-        Some(self.entries.remove(position))
+        let removed = self.entries.remove(position);
+        // Of a key that occurs twice, the second one stays.
+        if let Some(second) =
+            self.extra.as_mut().and_then(|extra| extra.duplicate.take_if(|second| second.key.text() == key))
+        {
+            self.push(second);
+        }
+        Some(removed)
     }
 
     /// Keeps the entries for which `keep` answers true.
@@ -204,12 +211,12 @@ impl Map {
     /// mapping that still has the mark cannot be written.
     #[must_use]
     pub fn duplicate(&self) -> Option<(&str, u32)> {
-        let (key, line) = self.extra.as_ref()?.duplicate.as_ref()?;
-        Some((key, *line))
+        let second = self.extra.as_ref()?.duplicate.as_ref()?;
+        Some((second.key.text(), second.key.line()))
     }
 
-    pub(crate) fn mark_duplicate(&mut self, key: Text, line: u32) {
-        self.extra.get_or_insert_default().duplicate.get_or_insert((key, line));
+    pub(crate) fn mark_duplicate(&mut self, second: Entry) {
+        self.extra.get_or_insert_default().duplicate.get_or_insert(second);
     }
 
     /// Keys and values in order.

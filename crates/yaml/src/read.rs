@@ -3,6 +3,7 @@
 mod build;
 mod decode;
 mod flow;
+mod key;
 mod plain;
 mod scan;
 mod token;
@@ -17,7 +18,8 @@ pub struct ReadLimits {
     pub bytes: usize,
     /// Deepest nesting of collections. Default: 256.
     pub depth: usize,
-    /// How many nodes the aliases and merge keys of a document may add. Default: 1,000,000.
+    /// How many nodes the aliases and merge keys of a text may add, all its documents together; every 64 bytes of a
+    /// scalar count as one more. Default: 1,000,000.
     pub alias_nodes: usize,
 }
 
@@ -34,6 +36,7 @@ impl Default for ReadLimits {
 /// The first thing that is not YAML, or beyond the limits, with its place in the file.
 pub fn read_documents(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, ReadError> {
     let text = decode::decode(bytes, limits)?;
+    let mut limits = *limits;
     let unix;
     let text = if text.contains("\r\n") {
         unix = text.replace("\r\n", "\n");
@@ -57,11 +60,11 @@ pub fn read_documents(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, R
                 format!("invalid document separator: ---{}", rest.get(..end).unwrap_or_default().trim_end());
             return Err(ReadError::at(separator_line + 1, 1, message));
         }
-        documents.extend(build::first(piece, line, Profile::V3, limits)?);
+        documents.extend(build::counted(piece, line, &mut limits)?);
         start = at + 4 + end + 1;
         line = separator_line + 1;
     }
-    documents.extend(build::first(text.get(start..).unwrap_or_default(), line, Profile::V3, limits)?);
+    documents.extend(build::counted(text.get(start..).unwrap_or_default(), line, &mut limits)?);
     documents.retain(|document| !document.is_null());
     Ok(documents)
 }

@@ -21,6 +21,7 @@ struct Engine {
 /// A new engine is a line here.
 const ENGINES: &[Engine] = &[
     Engine { name: "kustomize", package: "kustomize", fuzz: Some("fuzz"), bench: Some("bench") },
+    Engine { name: "kustomize-panics", package: "kustomize", fuzz: Some("panics"), bench: None },
     Engine { name: "gotemplate", package: "sprig", fuzz: Some("template_fuzz"), bench: None },
 ];
 
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn an_unknown_engine_is_named() {
         let error = fuzz("nothing", &[]).unwrap_err().to_string();
-        assert_eq!(error, "there is nothing to fuzz called \"nothing\"; known: kustomize, gotemplate");
+        assert_eq!(error, "there is nothing to fuzz called \"nothing\"; known: kustomize, kustomize-panics, gotemplate");
         assert!(!has_bench("converge"));
     }
 }

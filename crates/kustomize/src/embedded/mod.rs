@@ -1,9 +1,10 @@
 //! YAML or JSON inside a string, as in the data of a ConfigMap.
 
 mod layout;
+mod print;
 
 use serde_json::Value as Json;
-use yaml::{Map, Profile, ReadLimits, Scalar, Style, Tag, Value};
+use yaml::{Map, Profile, ReadLimits, Scalar, Style, Value};
 
 /// A changed scalar of a document: what stood there, and what stands there now. `None` for any other change.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ pub(crate) fn write(document: &Value, original: &str, edits: &[Edit]) -> Option<
         }
         _ => edited(original, edits)
             .or_else(|| extended(document, original))
+            .or_else(|| print::printed(document))
             .or_else(|| yaml::to_yaml(document).ok())
             .map(|text| text.trim().to_owned()),
     }
@@ -52,7 +54,8 @@ fn edited(original: &str, edits: &[Edit]) -> Option<String> {
         let (before, after) = edit.as_ref()?;
         let start = offset(original, before)?;
         let length = written_length(original.get(start..)?, before)?;
-        changes.push((start, start + length, written(after)?));
+        let space = if length == 0 { " " } else { "" };
+        changes.push((start, start + length, format!("{space}{}", written(after)?)));
     }
     changes.sort();
     let mut out = String::with_capacity(original.len());
@@ -81,7 +84,7 @@ fn extended(document: &Value, original: &str) -> Option<String> {
     }
     let kept = after.len() == before.len() + added.len() && !before.is_empty();
     let own = layout::laid_out(original).filter(|text| parse(text).as_ref() == Some(&Value::Map(before)));
-    let text = format!("{}\n{}", own?.trim_end(), yaml::to_yaml(&Value::Map(added)).ok()?);
+    let text = format!("{}\n{}", own?.trim_end(), print::printed(&Value::Map(added))?);
     Some(text).filter(|text| kept && parse(text).as_ref() == Some(document))
 }
 
@@ -98,9 +101,17 @@ fn offset(text: &str, scalar: &Scalar) -> Option<usize> {
 /// How many bytes a scalar takes that begins here.
 fn written_length(text: &str, scalar: &Scalar) -> Option<usize> {
     match scalar.style() {
-        Style::Plain => {
-            text.starts_with(scalar.text()).then_some(scalar.text().len()).filter(|length| *length > 0)
+        // Nothing at all is a null at the end of its line.
+        Style::Plain if scalar.text().is_empty() => {
+            let line = text.lines().next().unwrap_or_default();
+            line.trim_start()
+                .split_once('#')
+                .map_or(line, |(before, _)| before)
+                .trim()
+                .is_empty()
+                .then_some(0)
         }
+        Style::Plain => text.starts_with(scalar.text()).then_some(scalar.text().len()),
         Style::SingleQuoted => {
             let quoted = format!("'{}'", scalar.text().replace('\'', "''"));
             text.starts_with(&quoted).then_some(quoted.len())
@@ -114,22 +125,8 @@ fn written_length(text: &str, scalar: &Scalar) -> Option<usize> {
 }
 
 /// A scalar on a single line, in its style.
-fn written(scalar: &Scalar) -> Option<String> {
-    let text = scalar.text();
-    if text.chars().any(char::is_control) {
-        return None;
-    }
-    let double = || format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    Some(match scalar.style() {
-        Style::SingleQuoted => format!("'{}'", text.replace('\'', "''")),
-        Style::DoubleQuoted => double(),
-        _ if scalar.tag() == Tag::Str && Scalar::plain(text).tag() != Tag::Str => double(),
-        _ => {
-            // The writer knows when quotes are needed.
-            let plain = yaml::to_yaml(&Value::Scalar(scalar.clone())).ok()?;
-            plain.strip_suffix('\n').filter(|line| !line.contains('\n'))?.to_owned()
-        }
-    })
+fn written(after: &Scalar) -> Option<String> {
+    print::scalar(after, 0).filter(|text| !text.contains('\n'))
 }
 
 /// Keys in the order in which Go's JSON writes them.

@@ -49,6 +49,10 @@ impl FileSystem for DiskFileSystem {
         std::fs::read(real).map(Cow::Owned).map_err(|error| failed(path, &error))
     }
 
+    fn size(&self, path: &str) -> Option<u64> {
+        std::fs::metadata(self.real(path).ok()?).ok().map(|metadata| metadata.len())
+    }
+
     fn is_file(&self, path: &str) -> bool {
         self.real(path).is_ok_and(|real| real.is_file())
     }

@@ -23,6 +23,11 @@ pub trait FileSystem: Send + Sync {
     /// [`FsError`] if there is no such file, it lies outside the root, or it cannot be read.
     fn read(&self, path: &str) -> Result<Cow<'_, [u8]>, FsError>;
 
+    /// The size of a file in bytes, where it is known without reading it.
+    fn size(&self, _path: &str) -> Option<u64> {
+        None
+    }
+
     /// Whether `path` is a regular file (after symlinks) inside the root.
     fn is_file(&self, path: &str) -> bool;
 

@@ -23,6 +23,10 @@ impl FileSystem for OverlayFileSystem<'_> {
         if self.upper.is_file(path) { self.upper.read(path) } else { self.lower.read(path) }
     }
 
+    fn size(&self, path: &str) -> Option<u64> {
+        if self.upper.is_file(path) { self.upper.size(path) } else { self.lower.size(path) }
+    }
+
     fn is_file(&self, path: &str) -> bool {
         self.upper.is_file(path) || self.lower.is_file(path)
     }

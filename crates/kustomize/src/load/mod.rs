@@ -5,7 +5,6 @@ mod json;
 mod remote;
 mod session;
 
-pub(crate) use documents::objects;
 pub(crate) use json::{json_patch, to_json};
 pub(crate) use remote::is_remote;
 pub(crate) use session::{Place, Session};

@@ -1,12 +1,14 @@
 //! The state of one build: what was read, what went wrong, what the limits are.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use schema::Schema;
-use yaml::ReadLimits;
+use yaml::{ReadLimits, Value};
 
 use crate::error::BuildError;
 use crate::fs::{FileSystem, FsError, join, parent};
+use crate::growth::Growth;
 use crate::inputs::Inputs;
 use crate::options::{LoadRestrictions, Options};
 
@@ -28,6 +30,8 @@ pub(crate) struct Session<'a> {
     pub(crate) schema: Schema,
     /// Whether a kustomization has chosen the schema: the first that does wins.
     pub(crate) schema_chosen: bool,
+    /// Why the chosen schema cannot be read, and where it was chosen; told once there is an object.
+    pub(crate) broken_schema: Option<(Place, String)>,
     /// Whether a merge has looked into the schema.
     pub(crate) schema_used: bool,
     /// Whether an object of a kind that is not built in was loaded.
@@ -35,6 +39,8 @@ pub(crate) struct Session<'a> {
     pub(crate) inputs: Inputs,
     pub(crate) warnings: Vec<String>,
     pub(crate) errors: Vec<BuildError>,
+    /// What may still be added by copying.
+    pub(crate) growth: Rc<Growth>,
     /// Whether `buildMetadata` asks for origins.
     pub(crate) tracks_origin: bool,
     /// Whether `buildMetadata` asks for transformers.
@@ -50,11 +56,13 @@ impl<'a> Session<'a> {
             options,
             schema: Schema::builtin(),
             schema_chosen: false,
+            broken_schema: None,
             schema_used: false,
             met_unknown_kind: false,
             inputs: Inputs::default(),
             warnings: Vec::new(),
             errors: Vec::new(),
+            growth: Rc::new(Growth::new(options.limits.copied_bytes)),
             tracks_origin: false,
             tracks_transformers: false,
             bytes: 0,
@@ -80,6 +88,27 @@ impl<'a> Session<'a> {
             alias_nodes: self.options.limits.alias_nodes,
             ..ReadLimits::default()
         }
+    }
+
+    /// The objects in a text.
+    ///
+    /// # Errors
+    /// What is malformed, with its line; or what exceeds the limits.
+    pub(crate) fn objects(&self, text: &[u8]) -> Result<Vec<Value>, String> {
+        let objects = super::documents::objects(text, &self.read_limits())?;
+        self.growth.aliases(text, &objects)?;
+        Ok(objects)
+    }
+
+    /// The first document of a text in the dialect of configurations; null if there is none.
+    ///
+    /// # Errors
+    /// What is malformed, with its line; or what exceeds the limits.
+    pub(crate) fn document(&self, text: &[u8]) -> Result<Value, String> {
+        let read = yaml::read_first(text, yaml::Profile::V2, &self.read_limits());
+        let document = read.map_err(|error| error.to_string())?.unwrap_or_default();
+        self.growth.aliases(text, std::slice::from_ref(&document))?;
+        Ok(document)
     }
 
     /// Whether a directory is there; remembers the question.
@@ -136,6 +165,14 @@ impl<'a> Session<'a> {
 
     /// Reads a file by its path in the file system.
     pub(crate) fn read(&mut self, path: &str) -> Result<Cow<'a, [u8]>, FsError> {
+        let limits = &self.options.limits;
+        let exceeded = |what: &str| FsError::Io {
+            path: path.to_owned(),
+            reason: format!("the build exceeds the limit of {what}"),
+        };
+        if self.fs.size(path).is_some_and(|size| size > limits.file_bytes as u64) {
+            return Err(exceeded(&format!("{} bytes a file", limits.file_bytes)));
+        }
         let content = match self.fs.read(path) {
             Ok(content) => content,
             Err(error) => {
@@ -148,11 +185,6 @@ impl<'a> Session<'a> {
         self.inputs.files.insert(path.to_owned());
         self.reads += 1;
         self.bytes = self.bytes.saturating_add(content.len());
-        let limits = &self.options.limits;
-        let exceeded = |what: &str| FsError::Io {
-            path: path.to_owned(),
-            reason: format!("the build exceeds the limit of {what}"),
-        };
         if content.len() > limits.file_bytes {
             return Err(exceeded(&format!("{} bytes a file", limits.file_bytes)));
         }

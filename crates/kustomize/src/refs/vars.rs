@@ -6,6 +6,7 @@ use patch::{Create, FieldError, go_float, lookup, split_bracketed};
 use yaml::{Scalar, Style, Tag, Value};
 
 use crate::config::FieldSpec;
+use crate::growth::Growth;
 use crate::kustomization::Var;
 use crate::resource::{ResourceId, ResourceMap};
 
@@ -49,6 +50,7 @@ pub(crate) fn mark_var_sources(vars: &[Var], map: &mut ResourceMap) -> Result<()
 /// # Errors
 /// Vars without a value, and fields that cannot hold any.
 pub(crate) fn resolve_vars(
+    growth: &Growth,
     vars: &[Var],
     specs: &[FieldSpec],
     map: &mut ResourceMap,
@@ -73,7 +75,7 @@ pub(crate) fn resolve_vars(
     for resource in map.iter_mut() {
         let gvk = resource.id().gvk.clone();
         for spec in specs.iter().filter(|spec| gvk.is_selected_by(&spec.gvk)) {
-            let set = &mut |node: &mut Value| replace(node, &values, &mut used);
+            let set = &mut |node: &mut Value| replace(node, &values, &mut used, growth);
             if let Err(error) = spec.path.each::<FieldError>(resource.value_mut(), Create::No, set) {
                 errors.push(format!("{}: field {}: {error}", resource.id(), spec.path.text()));
             }
@@ -126,18 +128,21 @@ fn with_indexes(path: Vec<String>) -> Vec<String> {
 
 type Values<'a> = BTreeMap<&'a str, Value>;
 
-fn replace(node: &mut Value, values: &Values<'_>, used: &mut BTreeSet<String>) -> Result<(), FieldError> {
+fn replace(
+    node: &mut Value,
+    values: &Values<'_>,
+    used: &mut BTreeSet<String>,
+    growth: &Growth,
+) -> Result<(), FieldError> {
     match node {
-        Value::Scalar(scalar) => {
-            replace_scalar(scalar, values, used);
-        }
+        Value::Scalar(scalar) => replace_scalar(scalar, values, used, growth)?,
         Value::Map(map) => {
             if let Some(entry) = map.entries().iter().find(|entry| entry.key.tag() != Tag::Str) {
                 return Err(FieldError::Name { field: entry.key.text().to_owned() });
             }
             for value in map.values_mut() {
                 if let Value::Scalar(scalar) = value {
-                    replace_scalar(scalar, values, used);
+                    replace_scalar(scalar, values, used, growth)?;
                 }
             }
         }
@@ -145,7 +150,7 @@ fn replace(node: &mut Value, values: &Values<'_>, used: &mut BTreeSet<String>) -
             for item in items {
                 match item {
                     Value::Scalar(scalar) if scalar.tag() == Tag::Str || scalar.is_untagged() => {
-                        replace_scalar(scalar, values, used)
+                        replace_scalar(scalar, values, used, growth)?
                     }
                     Value::Map(_) => return Err(FieldError::NotScalar { found: "a mapping" }),
                     Value::Seq(_) => return Err(FieldError::NotScalar { found: "a list" }),
@@ -159,15 +164,31 @@ fn replace(node: &mut Value, values: &Values<'_>, used: &mut BTreeSet<String>) -
     Ok(())
 }
 
-fn replace_scalar(scalar: &mut Scalar, values: &Values<'_>, used: &mut BTreeSet<String>) {
+fn replace_scalar(
+    scalar: &mut Scalar,
+    values: &Values<'_>,
+    used: &mut BTreeSet<String>,
+    growth: &Growth,
+) -> Result<(), FieldError> {
     if scalar.is_untagged() {
         // What has no type yet is taken for a string, and is one from here on.
         *scalar = Scalar::str(scalar.shared_text());
     }
     if scalar.tag() != Tag::Str || !scalar.text().contains('$') {
-        return;
+        return Ok(());
     }
+    // Counted before it is made: a text of references to a long value is much longer than both.
+    let added = values.iter().map(|(name, value)| {
+        let length = value.text().map_or(0, str::len);
+        if length < 64 {
+            0
+        } else {
+            length.saturating_mul(scalar.text().matches(&format!("$({name})")).count())
+        }
+    });
+    growth.bytes(added.fold(0, usize::saturating_add)).map_err(FieldError::Other)?;
     *scalar = expanded(scalar.text(), values, used);
+    Ok(())
 }
 
 /// Expands `$(NAME)`; `$$` is a dollar. A text that is nothing but one reference takes the type of the value.

@@ -206,6 +206,12 @@ impl Resource {
                 *scalar = Scalar::new(scalar.shared_text(), scalar.tag()).with_style(scalar.style());
             }
         }
+        if let Some(Value::Map(metadata)) = self.value.get_mut("metadata")
+            && metadata.get("annotations").is_some_and(|annotations| annotations.as_map().is_none())
+        {
+            // Kustomize puts its own there.
+            metadata.remove("annotations");
+        }
         let id = &self.id;
         self.previous.push(Previous {
             kind: id.gvk.kind.clone(),
@@ -277,6 +283,10 @@ impl Resource {
         }
         if after.is_empty() {
             metadata.remove("annotations");
+            // They may stand there twice.
+            if metadata.get("annotations").is_some_and(Value::is_null_or_empty) {
+                metadata.remove("annotations");
+            }
         } else {
             *annotations = Value::Map(after);
         }

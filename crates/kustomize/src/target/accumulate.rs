@@ -8,7 +8,7 @@ use super::{Accumulator, Target, configure, load_target, plugins, schema};
 use crate::config::{Config, default_config, from_crds, from_file};
 use crate::generate::merge_generated;
 use crate::kustomization::decode::Findings;
-use crate::load::{Place, Session, is_remote, objects, to_json};
+use crate::load::{Place, Session, is_remote, to_json};
 use crate::refs::mark_var_sources;
 use crate::resource::{Behavior, Resource};
 use crate::transform::{Transformer, World};
@@ -57,8 +57,8 @@ pub(crate) fn accumulate(session: &mut Session<'_>, target: &Target, acc: &mut A
 }
 
 fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::Step>) {
-    let schema = session.schema.clone();
-    let world = World { schema: &schema };
+    let (schema, growth) = (session.schema.clone(), session.growth.clone());
+    let world = World { schema: &schema, growth: &growth };
     for step in steps {
         session.schema_used |= matches!(step.transformer, Transformer::StrategicMerge(_));
         if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
@@ -80,8 +80,8 @@ fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::S
 
 /// Validators are transformers that must change nothing but the label `validated-by`.
 fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<configure::Step>) {
-    let schema = session.schema.clone();
-    let world = World { schema: &schema };
+    let (schema, growth) = (session.schema.clone(), session.growth.clone());
+    let world = World { schema: &schema, growth: &growth };
     for step in validators {
         let before = acc.resources.clone();
         if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
@@ -91,7 +91,8 @@ fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<co
             continue;
         }
         let changed = before.len() != acc.resources.len()
-            || before.iter().zip(acc.resources.iter()).any(|(old, new)| is_changed(old.value(), new.value()));
+            || (before.iter().zip(acc.resources.iter()))
+                .any(|(old, new)| is_changed(old.value(), new.value(), session.tracks_origin));
         if changed {
             session.fail(&step.place, "a validator must not change any object");
         }
@@ -101,8 +102,8 @@ fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<co
 /// Whether an object differs by more than the label that a validator may set.
 ///
 /// Kustomize removes that label again, which writes the others anew, and then compares nodes with all that belongs to them.
-/// So other labels are a difference, unless a transformer made them.
-fn is_changed(before: &yaml::Value, after: &yaml::Value) -> bool {
+/// So other labels are a difference, unless a transformer made them and left no notes about that.
+fn is_changed(before: &yaml::Value, after: &yaml::Value, tracked: bool) -> bool {
     let labels = |value: &yaml::Value| value.at(&["metadata", "labels"]).cloned();
     let Some(yaml::Value::Map(mut rest)) = labels(after) else { return before != after };
     if rest.remove("validated-by").is_none() {
@@ -111,7 +112,13 @@ fn is_changed(before: &yaml::Value, after: &yaml::Value) -> bool {
     let mut after = after.clone();
     if let Some(metadata) = after.get_mut("metadata").and_then(yaml::Value::as_map_mut) {
         metadata.remove("labels");
-        let made = |label: &yaml::Value| label.as_scalar().is_some_and(|label| label.share().is_some());
+        // What the old dialect takes for something else than a string is put in quotes by that.
+        let made = |label: &yaml::Value| {
+            label.as_scalar().is_some_and(|label| {
+                let plain = yaml::resolve_plain(label.text(), yaml::Profile::V2).tag() == yaml::Tag::Str;
+                label.share().is_some() && plain && !tracked
+            })
+        };
         if !rest.values().all(made) || !rest.keys().is_sorted() {
             return true;
         }
@@ -256,7 +263,6 @@ fn is_same_or_below(path: &str, dir: &str) -> bool {
 }
 
 fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, entry: &str, place: &Place) {
-    let limits = session.read_limits();
     let content = match session.load(&target.dir, entry) {
         Ok(content) => content,
         Err(error) => {
@@ -264,7 +270,7 @@ fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, e
             return;
         }
     };
-    let values = match objects(&content, &limits) {
+    let values = match session.objects(&content) {
         Ok(values) => values,
         Err(error) => {
             let path = session.path(&target.dir, entry).unwrap_or_default();
@@ -272,8 +278,8 @@ fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, e
             return;
         }
     };
-    let schema = session.schema.clone();
-    let world = World { schema: &schema };
+    let (schema, growth) = (session.schema.clone(), session.growth.clone());
+    let world = World { schema: &schema, growth: &growth };
     let origin = session.tracks_origin.then(|| target.origin.append(entry));
     for value in values {
         let mut resource = Resource::new(value, |gvk| world.is_cluster_scoped(gvk));
@@ -289,6 +295,9 @@ fn add(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, resource
         session
             .fail(place, format!("the build makes more than {} objects", session.options.limits.resources));
         return;
+    }
+    if let Some((place, error)) = session.broken_schema.take() {
+        session.fail(&place, error);
     }
     if let Err(resource) = acc.resources.append(resource) {
         session.fail(place, format!("{} is there already; an object can be added only once", resource.id()));
@@ -315,7 +324,7 @@ fn add_config(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator)
     let mut config = default_config();
     for (index, entry) in kustomization.configurations.iter().enumerate() {
         let place = target.at(format!("configurations[{index}]"));
-        let Some((_, json)) = load_json(session, target, entry, &place) else { continue };
+        let Some((_, json)) = load_strict_json(session, target, entry, &place) else { continue };
         let mut findings = Findings::default();
         let own = from_file(&json, &mut findings);
         for (field, error) in findings.errors {
@@ -325,7 +334,7 @@ fn add_config(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator)
     }
     for (index, entry) in kustomization.crds.iter().enumerate() {
         let place = target.at(format!("crds[{index}]"));
-        let Some((empty, json)) = load_json(session, target, entry, &place) else { continue };
+        let Some((empty, json)) = load_definitions(session, target, entry, &place) else { continue };
         match (&json, empty) {
             (Json::Object(definitions), false) => match from_crds(definitions) {
                 Ok(own) => merge_into(session, &mut config, &own, &place),
@@ -352,11 +361,60 @@ pub(super) fn load_json(
     entry: &str,
     place: &Place,
 ) -> Option<(bool, Json)> {
-    let limits = session.read_limits();
+    load_checked(session, target, entry, place, |_| Ok(()))
+}
+
+/// As [`load_json`], where what begins as JSON must be JSON.
+fn load_definitions(
+    session: &mut Session<'_>,
+    target: &Target,
+    entry: &str,
+    place: &Place,
+) -> Option<(bool, Json)> {
+    let content = session.load(&target.dir, entry).ok().filter(|content| content.starts_with(b"{"));
+    match content.map(|content| serde_json::from_slice(&content)) {
+        None => load_json(session, target, entry, place),
+        Some(Ok(json)) => Some((false, json)),
+        Some(Err(error)) => {
+            session.fail(place, format!("{entry}: {error}"));
+            None
+        }
+    }
+}
+
+/// As [`load_json`], where no key may occur twice.
+fn load_strict_json(
+    session: &mut Session<'_>,
+    target: &Target,
+    entry: &str,
+    place: &Place,
+) -> Option<(bool, Json)> {
+    load_checked(session, target, entry, place, |tree| match first_duplicate(tree) {
+        Some((key, line)) => Err(format!("line {line}: key {key:?} already set in map")),
+        None => Ok(()),
+    })
+}
+
+/// The first key that occurs twice in a mapping, and its line.
+fn first_duplicate(tree: &yaml::Value) -> Option<(&str, u32)> {
+    match tree {
+        yaml::Value::Scalar(_) => None,
+        yaml::Value::Seq(items) => items.iter().find_map(first_duplicate),
+        yaml::Value::Map(map) => map.duplicate().or_else(|| map.values().find_map(first_duplicate)),
+    }
+}
+
+fn load_checked(
+    session: &mut Session<'_>,
+    target: &Target,
+    entry: &str,
+    place: &Place,
+    check: impl Fn(&yaml::Value) -> Result<(), String>,
+) -> Option<(bool, Json)> {
     let read = session.load(&target.dir, entry).and_then(|content| {
-        let tree =
-            yaml::read_first(&content, yaml::Profile::V2, &limits).map_err(|error| error.to_string())?;
-        Ok((content.is_empty(), to_json(&tree.unwrap_or_default())?))
+        let tree = session.document(&content)?;
+        check(&tree)?;
+        Ok((content.is_empty(), to_json(&tree)?))
     });
     match read {
         Ok(read) => Some(read),
@@ -385,8 +443,8 @@ fn absorb(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, mut r
             if merges && old.origin.is_some() {
                 resource.origin.clone_from(&old.origin);
             }
-            let schema = session.schema.clone();
-            let world = World { schema: &schema };
+            let (schema, growth) = (session.schema.clone(), session.growth.clone());
+            let world = World { schema: &schema, growth: &growth };
             resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));
             acc.resources.replace(*at, resource);
         }

@@ -9,7 +9,7 @@ use crate::kustomization::decode::Findings;
 use crate::kustomization::{
     Generator, GeneratorOptions, Label, Patch, ReplacementEntry, decode_replacements,
 };
-use crate::load::{Place, Session, json_patch, objects};
+use crate::load::{Place, Session, json_patch};
 use crate::origin::Origin;
 use crate::resource::Resource;
 use crate::select::Selector;
@@ -82,8 +82,8 @@ pub(super) fn generate(
             return None;
         }
     };
-    let schema = session.schema.clone();
-    match make(&World { schema: &schema }, kind, generator, options, pairs) {
+    let (schema, growth) = (session.schema.clone(), session.growth.clone());
+    match make(&World { schema: &schema, growth: &growth }, kind, generator, options, pairs) {
         Ok(resource) => Some(resource),
         Err(error) => {
             session.fail(&target.at(field), error);
@@ -217,8 +217,8 @@ fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>, String>
 
 /// Parses patches as objects.
 fn patch_objects(session: &Session<'_>, text: &[u8]) -> Result<Vec<Resource>, String> {
-    let world = World { schema: &session.schema };
-    let values = objects(text, &session.read_limits())?;
+    let world = World { schema: &session.schema, growth: &session.growth };
+    let values = session.objects(text)?;
     Ok(values.into_iter().map(|value| Resource::new(value, |gvk| world.is_cluster_scoped(gvk))).collect())
 }
 

@@ -1,6 +1,6 @@
 //! The kustomization file of a directory.
 
-use yaml::{Profile, Value};
+use yaml::Value;
 
 use super::Target;
 use crate::fs::join;
@@ -56,9 +56,7 @@ pub(crate) fn load_target(
             return None;
         }
     };
-    let read = yaml::read_first(&content, Profile::V2, &session.read_limits());
-    let (tree, json) = match read.map_err(|error| error.to_string()).and_then(|tree| {
-        let tree = tree.unwrap_or_default();
+    let (tree, json) = match session.document(&content).and_then(|tree| {
         let json = to_json(&tree)?;
         Ok((tree, json))
     }) {
@@ -129,8 +127,9 @@ mod tests {
     #[test]
     fn finds_lines() {
         let text = "resources:\n- a\n- b\npatches:\n- target:\n    kind: X\n";
-        let tree =
-            yaml::read_first(text.as_bytes(), Profile::V2, &yaml::ReadLimits::default()).unwrap().unwrap();
+        let tree = yaml::read_first(text.as_bytes(), yaml::Profile::V2, &yaml::ReadLimits::default())
+            .unwrap()
+            .unwrap();
         for (field, line) in [
             ("resources[1]", Some(3)),
             ("patches[0].target.kind", Some(6)),

@@ -15,7 +15,7 @@ use crate::kustomization::{
     Patch, decode_field_spec, decode_generator, decode_image, decode_patch, decode_replacement_entry,
     decode_replica, decode_selector,
 };
-use crate::load::{Place, Session, objects};
+use crate::load::{Place, Session};
 use crate::origin::{Origin, Plugin};
 use crate::resource::Resource;
 use crate::select::Selector;
@@ -83,14 +83,14 @@ fn load(
     field: &str,
 ) -> Vec<(Place, Resource)> {
     let mut out = Vec::new();
-    let schema = session.schema.clone();
-    let world = World { schema: &schema };
+    let (schema, growth) = (session.schema.clone(), session.growth.clone());
+    let world = World { schema: &schema, growth: &growth };
     let mut acc = Accumulator::default();
     let mut paths = Vec::new();
     let mut places: Vec<Place> = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         let place = target.at(format!("{field}[{index}]"));
-        let Ok(values) = objects(entry.as_bytes(), &session.read_limits()) else {
+        let Ok(values) = session.objects(entry.as_bytes()) else {
             paths.push((entry, place));
             continue;
         };

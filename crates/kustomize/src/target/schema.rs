@@ -32,19 +32,20 @@ pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
             session.fail(&target.at("openapi"), "give either a version or a path, not both");
         }
         (Some(content), None) => {
-            let read = yaml::read_first(&content, yaml::Profile::V2, &session.read_limits());
-            let schema = read
-                .map_err(|error| error.to_string())
-                .and_then(|tree| to_json(&tree.unwrap_or_default()))
-                .and_then(|json| {
-                    Schema::from_openapi(&json, relation(session)).map_err(|error| error.to_string())
-                });
+            let read = match content.is_empty() {
+                true => Err("the file is empty; it must hold an OpenAPI document".to_owned()),
+                false => session.document(&content),
+            };
+            let schema = read.and_then(|tree| to_json(&tree)).and_then(|json| {
+                Schema::from_openapi(&json, relation(session)).map_err(|error| error.to_string())
+            });
             match schema {
                 Ok(schema) => {
                     session.schema = schema;
                     session.schema_chosen = true;
                 }
-                Err(error) => session.fail(&target.at("openapi.path"), error),
+                // Kustomize reads it when it meets an object.
+                Err(error) => session.broken_schema = Some((target.at("openapi.path"), error)),
             }
         }
         (None, Some(version)) if version == BUILTIN => session.schema_chosen = true,

@@ -23,6 +23,7 @@ pub(crate) use replicas::Replicas;
 pub(crate) use value_add::{ValueAdd, ValueTarget};
 
 use crate::config::FieldSpec;
+use crate::growth::Growth;
 use crate::resource::{Gvk, Resource, ResourceMap};
 
 /// A compiled transformer.
@@ -44,6 +45,8 @@ pub(crate) enum Transformer {
 /// What a transformer may use besides the objects.
 pub(crate) struct World<'s> {
     pub(crate) schema: &'s Schema,
+    /// What may still be added by copying.
+    pub(crate) growth: &'s Growth,
 }
 
 impl World<'_> {

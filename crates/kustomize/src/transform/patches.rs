@@ -58,6 +58,10 @@ impl StrategicMerge {
                     places
                 }
             };
+            if let Err(error) = world.growth.copies(patch.value(), places.len()) {
+                errors.push(error);
+                break;
+            }
             for place in places {
                 match self.apply(world, map, place, patch) {
                     Ok(gone) => emptied |= gone,
@@ -174,7 +178,12 @@ impl Json6902 {
     pub(super) fn run(&self, world: &World<'_>, map: &mut ResourceMap) -> Result<(), Vec<String>> {
         let mut errors = Vec::new();
         let mut emptied = false;
-        for place in self.target.select(map) {
+        let places = self.target.select(map);
+        if let Err(error) = self.patch.values().try_for_each(|value| world.growth.copies(value, places.len()))
+        {
+            return Err(vec![error]);
+        }
+        for place in places {
             let Some(resource) = map.get_mut(place) else { continue };
             if self.keeps_identity {
                 resource.store_previous();

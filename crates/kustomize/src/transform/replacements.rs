@@ -1,11 +1,15 @@
 //! Replacements: a value of one object, copied into fields of others.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use patch::{PathError, lookup, select, split_bracketed};
 use regex::Regex;
 use yaml::{Kind, Scalar, Value};
 
 use super::{World, outcome};
 use crate::embedded;
+use crate::growth::Growth;
 use crate::kustomization::{FieldOptions, Replacement, SelectorEntry, Source, Target};
 use crate::resource::{Resource, ResourceMap, effective_namespace};
 use crate::select::{Selector, go_regex};
@@ -105,6 +109,7 @@ impl CompiledTarget {
 impl Replacements {
     pub(super) fn run(&self, world: &World<'_>, map: &mut ResourceMap) -> Result<(), Vec<String>> {
         let mut errors = Vec::new();
+        let tools = Tools { growth: world.growth, patterns: RefCell::default() };
         for replacement in &self.0 {
             let fail = |error: String| format!("{}: {error}", replacement.label);
             let (mut value, origin) = match &replacement.value {
@@ -125,7 +130,7 @@ impl Replacements {
                     }
                     let shared = resource.shared();
                     let source = replacement.value.live_at(place, origin);
-                    let copied = copy(resource, &mut value, target, source);
+                    let copied = copy(resource, &mut value, target, source, &tools);
                     resource.settle_shared(&shared);
                     if let Err(error) = copied {
                         errors.push(fail(format!("{}: {error}", resource.id())));
@@ -231,6 +236,7 @@ fn copy(
     value: &mut Value,
     target: &CompiledTarget,
     source: Option<&Source>,
+    tools: &Tools<'_>,
 ) -> Result<(), String> {
     let options = target.options.as_ref();
     for (text, path) in &target.fields {
@@ -243,11 +249,11 @@ fn copy(
             return Err("an empty path names no field".to_owned());
         }
         let create = options.is_some_and(|options| options.create).then(|| value.kind());
-        if into_embedded(resource.value_mut(), path, value, options, create) {
+        if into_embedded(resource.value_mut(), path, value, options, create, tools) {
             continue;
         }
-        let set = &mut |node: &mut Value, fresh: bool| put(node, fresh, value, options);
-        match select(resource.value_mut(), path, create, &compile, set) {
+        let set = &mut |node: &mut Value, fresh: bool| put(node, fresh, value, options, tools);
+        match select(resource.value_mut(), path, create, &|pattern| tools.compile(pattern), set) {
             Ok(0) if create.is_some() => return Err(format!("field {text:?} can neither be found nor made")),
             Ok(0) => return Err(format!("field {text:?} is not there; set options.create to make it")),
             Ok(_) => {}
@@ -262,8 +268,18 @@ fn copy(
     Ok(())
 }
 
-fn compile(pattern: &str) -> Option<Regex> {
-    go_regex(pattern).ok()
+/// What all replacements of a list share.
+struct Tools<'w> {
+    growth: &'w Growth,
+    /// Compiled patterns of paths; `None` for those that are malformed.
+    patterns: RefCell<HashMap<String, Option<Regex>>>,
+}
+
+impl Tools<'_> {
+    fn compile(&self, pattern: &str) -> Option<Regex> {
+        let mut patterns = self.patterns.borrow_mut();
+        patterns.entry(pattern.to_owned()).or_insert_with(|| go_regex(pattern).ok()).clone()
+    }
 }
 
 /// Sets one node. A scalar keeps its type, or takes that of the text if it was just made.
@@ -272,6 +288,7 @@ fn put(
     fresh: bool,
     value: &Value,
     options: Option<&FieldOptions>,
+    tools: &Tools<'_>,
 ) -> Result<(), PathError> {
     let mut value = value.clone();
     if let Some(options) = options.filter(|options| !options.delimiter.is_empty()) {
@@ -280,10 +297,14 @@ fn put(
         };
         let part = value.text().filter(|_| !value.is_null()).unwrap_or_default().to_owned();
         let joined = join(target.text(), &options.delimiter, options.index, &part);
+        tools.growth.bytes(joined.len()).map_err(PathError::Set)?;
         match &mut value {
             Value::Scalar(scalar) => scalar.set_text(joined),
             other => *other = Value::str(joined),
         }
+    }
+    if value.kind() != Kind::Scalar {
+        tools.growth.copies(&value, 1).map_err(PathError::Set)?;
     }
     match node {
         Value::Scalar(target) => {
@@ -319,6 +340,7 @@ fn into_embedded(
     value: &Value,
     options: Option<&FieldOptions>,
     create: Option<Kind>,
+    tools: &Tools<'_>,
 ) -> bool {
     for end in 1..path.len() {
         let (Some(head), Some(tail)) = (path.get(..end), path.get(end..)) else { return false };
@@ -328,13 +350,14 @@ fn into_embedded(
         let mut edits = Vec::new();
         let set = &mut |node: &mut Value, fresh: bool| {
             let before = node.clone();
-            put(node, fresh, value, options)?;
+            put(node, fresh, value, options, tools)?;
             edits.push(embedded::Edit::of(&before, node, fresh));
             Ok(())
         };
-        return match select(&mut document, tail, create, &compile, set) {
+        return match select(&mut document, tail, create, &|pattern| tools.compile(pattern), set) {
             Ok(0) | Err(_) => false,
             Ok(_) => match embedded::write(&document, &text, &edits) {
+                Some(written) if tools.growth.bytes(written.len()).is_err() => false,
                 Some(written) => set_first(object, head, &written),
                 None => false,
             },

@@ -19,6 +19,14 @@ pub(super) fn first(
     Builder::new(text, line, profile, limits).document(true)
 }
 
+/// As [`first`] in go-yaml v3, and takes what its aliases add off the limit.
+pub(super) fn counted(text: &str, line: u32, limits: &mut ReadLimits) -> Result<Option<Value>, ReadError> {
+    let mut builder = Builder::new(text, line, Profile::V3, limits);
+    let document = builder.document(true);
+    limits.alias_nodes = builder.alias_nodes_left;
+    document
+}
+
 /// Every document of `text`.
 pub(super) fn all(text: &str, profile: Profile, limits: &ReadLimits) -> Result<Vec<Value>, ReadError> {
     let mut builder = Builder::new(text, 0, profile, limits);
@@ -56,7 +64,8 @@ struct Builder<'a> {
     /// Prefixes by handle, from `%TAG`.
     tag_prefixes: Vec<(&'a str, String)>,
     alias_nodes_left: usize,
-    alias_nodes: usize,
+    /// What Go finds wrong only once it has read the whole document: the first such thing.
+    later: Option<ReadError>,
 }
 
 impl<'a> Builder<'a> {
@@ -67,7 +76,7 @@ impl<'a> Builder<'a> {
             anchors: HashMap::new(),
             tag_prefixes: Vec::new(),
             alias_nodes_left: limits.alias_nodes,
-            alias_nodes: limits.alias_nodes,
+            later: None,
         }
     }
 
@@ -92,7 +101,6 @@ impl<'a> Builder<'a> {
     fn document(&mut self, first: bool) -> Result<Option<Value>, ReadError> {
         self.tag_prefixes.clear();
         self.anchors.clear();
-        self.alias_nodes_left = self.alias_nodes;
         while !first && self.take(&TokenKind::DocumentEnd)? {}
         let mut explicit = true;
         match self.scanner.peek()?.kind {
@@ -122,7 +130,10 @@ impl<'a> Builder<'a> {
             _ => self.node(Place::Block)?,
         };
         self.take(&TokenKind::DocumentEnd)?;
-        Ok(Some(value))
+        match self.later.take() {
+            Some(error) => Err(error),
+            None => Ok(Some(value)),
+        }
     }
 
     fn fail<T>(&mut self, message: impl Into<String>) -> Result<T, ReadError> {
@@ -322,6 +333,7 @@ impl<'a> Builder<'a> {
                 return self.fail("did not find expected key");
             }
             let key = self.block_mapping_part(mark)?;
+            let key = self.scalar_key(key, mark);
             let value_mark = self.mark()?;
             let value = if self.take(&TokenKind::Value)? {
                 self.block_mapping_part(behind(value_mark))?
@@ -364,6 +376,7 @@ impl<'a> Builder<'a> {
             let mut mapping = Mapping::default();
             let key =
                 self.flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowSequenceEnd], mark)?;
+            let key = self.scalar_key(key, mark);
             let value = self.flow_value(&ends)?;
             self.add(&mut mapping, key, value, mark)?;
             items.push(self.finish(mapping)?);
@@ -390,11 +403,13 @@ impl<'a> Builder<'a> {
             let mark = self.mark()?;
             let (key, value);
             if self.take(&TokenKind::Key)? {
-                key = self
+                let found = self
                     .flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowMappingEnd], mark)?;
+                key = self.scalar_key(found, mark);
                 value = self.flow_value(&ends)?;
             } else {
-                key = self.node(Place::Flow)?;
+                let found = self.node(Place::Flow)?;
+                key = self.scalar_key(found, mark);
                 value = empty_in_flow(self.profile, self.mark()?);
             }
             self.add(&mut mapping, key, value, mark)?;
@@ -419,10 +434,33 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn add(&self, mapping: &mut Mapping, key: Value, value: Value, mark: Mark) -> Result<(), ReadError> {
-        let Value::Scalar(key) = key else {
-            return Err(self.scanner.error(mark, "invalid map key: a mapping or sequence cannot be a key"));
+    /// The key of a mapping; anything but a scalar is wrong, which counts once the document is read.
+    fn scalar_key(&mut self, key: Value, mark: Mark) -> Option<Scalar> {
+        let key = match key {
+            Value::Scalar(key) => return Some(key),
+            key => key,
         };
+        if self.later.is_none() {
+            self.later = Some(match self.profile {
+                Profile::V2 => {
+                    ReadError::at(0, 0, format!("invalid map key: {}", super::key::go_syntax(&key)))
+                }
+                Profile::V3 => {
+                    self.scanner.error(mark, "invalid map key: a mapping or sequence cannot be a key")
+                }
+            });
+        }
+        None
+    }
+
+    fn add(
+        &self,
+        mapping: &mut Mapping,
+        key: Option<Scalar>,
+        value: Value,
+        mark: Mark,
+    ) -> Result<(), ReadError> {
+        let Some(key) = key else { return Ok(()) };
         if key.tag() == Tag::Merge {
             if mapping.merge.replace((value, mark)).is_some() {
                 return Err(self.scanner.error(mark, "duplicate merge key"));
@@ -434,11 +472,14 @@ impl<'a> Builder<'a> {
             Profile::V2 => self.string_key(key, mark)?,
         };
         if self.profile == Profile::V2 {
-            mapping.map.insert_entry(Entry { key, value });
+            // The last one counts, and the caller may ask whether there was one before.
+            if let Some(before) = mapping.map.insert_entry(Entry { key: key.clone(), value }) {
+                mapping.map.mark_duplicate(Entry { key, value: before });
+            }
             return Ok(());
         }
         if mapping.map.contains_key(key.text()) {
-            mapping.map.mark_duplicate(key.shared_text(), key.line());
+            mapping.map.mark_duplicate(Entry { key, value });
             return Ok(());
         }
         mapping.map.push(Entry { key, value });
@@ -526,7 +567,8 @@ fn behind(mark: Mark) -> Mark {
 
 fn count(value: &Value) -> usize {
     match value {
-        Value::Scalar(_) => 1,
+        // Texts are shared here, but not in what is made of them.
+        Value::Scalar(scalar) => 1 + scalar.text().len() / 64,
         Value::Seq(items) => 1 + items.iter().map(count).sum::<usize>(),
         Value::Map(map) => 1 + map.values().map(|value| 1 + count(value)).sum::<usize>(),
     }

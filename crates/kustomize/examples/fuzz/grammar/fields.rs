@@ -39,7 +39,8 @@ fn field(
         7 => ("commonAnnotations", map([("owner", text(random.pick(&["me", "true", "a b", "a: b", "1"])))])),
         8 | 9 => ("images", seq((0..1 + random.below(2)).map(|_| image(random)))),
         10 => {
-            let name = known.pick(random).2;
+            let kind = random.pick(&["Deployment", "Deployment", "StatefulSet", "ReplicaSet"]);
+            let name = known.of_kind(random, kind).map_or_else(|| "web".to_owned(), |object| object.2);
             ("replicas", seq([map([("name", text(name)), ("count", raw(random.pick(&["5", "0", "1"])))])]))
         }
         11..=13 => ("configMapGenerator", generators::list(random, dir, false, known, files)),
@@ -159,7 +160,7 @@ fn spec(random: &mut Random, paths: &[&str]) -> Node {
     if random.one_in(2) {
         node = node.with("kind", text(random.pick(&["Thing", "Deployment", "ConfigMap", "Service"])));
     }
-    if random.one_in(2) {
+    if random.one_in(if paths.contains(&"metadata/name") { 8 } else { 2 }) {
         node = node.with("create", raw("true"));
     }
     if random.one_in(8) {
@@ -244,7 +245,7 @@ fn transformer(random: &mut Random, dir: &str, known: &Known, files: &mut Vec<(S
         6 => plugin("ReplicaCountTransformer")
             .with("replica", map([("name", text(known.pick(random).2)), ("count", raw("9"))]))
             .with("fieldSpecs", seq([spec(random, &["spec/replicas", "spec/count"])])),
-        7 => plugin("HashTransformer"),
+        7 if !known.changes_kinds.get() => plugin("HashTransformer"),
         8 => plugin("ReplacementTransformer").with("replacements", replacements::list(random, known)),
         9 => {
             let node = plugin("PatchTransformer");
@@ -312,18 +313,32 @@ fn generator_plugins(
         ("metadata", map([("name", text(name))])),
     ]);
     let mut node = generators::sources(random, dir, node, files);
-    if random.one_in(3) {
-        node = node.with("options", generators::options(random));
+    if known.changes_kinds.get() {
+        node = node.with("options", map([("disableNameSuffixHash", raw("true"))]));
+    } else {
+        known.hashed = true;
+        if random.one_in(3) {
+            node = node.with("options", generators::options(random));
+        }
     }
     place(random, dir, node, files)
 }
 
 fn validators(random: &mut Random, dir: &str, files: &mut Vec<(String, String)>) -> Node {
-    // One that changes nothing, and one that must not be allowed to. (With `validated-by`, kustomize compares more than
-    // objects: see tests/build.rs.)
-    let path = random.pick(&["spec/no/where", "spec/no/where", "metadata/annotations"]);
-    let node = plugin("AnnotationsTransformer")
-        .with("annotations", map([("checked", text("v"))]))
-        .with("fieldSpecs", seq([map([("path", text(path))])]));
+    // Some change nothing, some must not be allowed to, and one label may be set.
+    let node = if random.one_in(2) {
+        let path = random.pick(&["metadata/labels", "metadata/labels", "spec/no/where"]);
+        let mut spec = map([("path", text(path))]);
+        if random.one_in(2) {
+            spec = spec.with("create", raw("true"));
+        }
+        let name = random.pick(&["validated-by", "validated-by", "other"]);
+        plugin("LabelTransformer").with("labels", map([(name, text("v"))])).with("fieldSpecs", seq([spec]))
+    } else {
+        let path = random.pick(&["spec/no/where", "spec/no/where", "metadata/annotations"]);
+        plugin("AnnotationsTransformer")
+            .with("annotations", map([("checked", text("v"))]))
+            .with("fieldSpecs", seq([map([("path", text(path))])]))
+    };
     place(random, dir, node, files)
 }

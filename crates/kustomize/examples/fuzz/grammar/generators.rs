@@ -108,8 +108,13 @@ pub fn list(
                 known.objects.push(("v1".to_owned(), kind.to_owned(), name, namespace));
             }
         }
-        if random.one_in(4) {
-            node = node.with("options", options(random));
+        if known.changes_kinds.get() {
+            node = node.with("options", map([("disableNameSuffixHash", raw("true"))]));
+        } else {
+            known.hashed = true;
+            if random.one_in(4) {
+                node = node.with("options", options(random));
+            }
         }
         if secret && random.one_in(4) {
             node = node.with("type", text(random.pick(&["Opaque", "kubernetes.io/tls"])));

@@ -338,9 +338,10 @@ pub fn entry(random: &mut Random, dir: &str, known: &Known, files: &mut Vec<(Str
     }
     node = node.with_some("target", target);
     if random.one_in(8) {
-        // The hash of a generated object whose kind was changed has kustomize's own annotations in it.
+        let kind = random.one_in(2) && !known.hashed;
+        known.changes_kinds.set(known.changes_kinds.get() || kind);
         let name = raw(random.pick(&["true", "false"]));
-        let options = map([("allowNameChange", name), ("allowKindChange", raw("false"))]);
+        let options = map([("allowNameChange", name), ("allowKindChange", raw(kind.to_string()))]);
         node = node.with("options", options);
     }
     node

@@ -37,7 +37,15 @@ fn target_path(random: &mut Random, kind: &str) -> &'static str {
             "metadata.namespace",
             "spec.new.deep.field",
         ],
-        "ConfigMap" | "Secret" => &["data.k", "data.[app.yaml].a", "data.fresh", "data.a2"],
+        "ConfigMap" | "Secret" => &[
+            "data.k",
+            "data.[app.yaml].a",
+            "data.[app.yaml].a.b",
+            "data.[app.yaml].n.m",
+            "data.[app.yaml].d.0",
+            "data.fresh",
+            "data.a2",
+        ],
         "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" => &[
             "spec.template.spec.containers.[name=main].image",
             "spec.template.spec.containers.*.image",
@@ -76,13 +84,13 @@ fn target_path(random: &mut Random, kind: &str) -> &'static str {
 
 fn options(random: &mut Random, create: bool) -> Node {
     let mut node = Node::Map(Vec::new());
-    if random.one_in(if create { 3 } else { 2 }) {
+    if random.one_in(3) {
         node = node.with("delimiter", text(random.pick(&[":", "/", "-", ".", " "])));
         if !random.one_in(3) {
-            node = node.with("index", raw(random.pick(&["0", "1", "-1", "5"])));
+            node = node.with("index", raw(random.pick(&["0", "0", "0", "1", "-1"])));
         }
     }
-    if create && !random.one_in(3) {
+    if create && !random.one_in(6) {
         node = node.with("create", raw("true"));
     }
     node
@@ -113,7 +121,7 @@ pub fn list(random: &mut Random, known: &Known) -> Node {
         let targets: Vec<Node> = (0..targets).map(|_| target(random, known)).collect();
         let node = Node::Map(Vec::new());
         let node = if random.one_in(15) {
-            node.with("sourceValue", text(random.pick(&["v", "1", "a:b", ""])))
+            node.with("sourceValue", text(random.pick(&["v", "1", "a:b", "x y"])))
         } else {
             node.with("source", source)
         };
@@ -133,7 +141,7 @@ fn target(random: &mut Random, known: &Known) -> Node {
         let paths: Vec<Node> = (0..count).map(|_| text(target_path(random, &kind))).collect();
         node = node.with("fieldPaths", seq(paths));
     }
-    if !random.one_in(3) {
+    if !random.one_in(4) {
         node = node.with("options", options(random, true));
     }
     node

@@ -24,6 +24,11 @@ pub const IMAGES: &[&str] = &[
 pub struct Known {
     /// API version, kind, name and namespace of each.
     pub objects: Vec<(String, String, String, String)>,
+    /// Whether some come from a generator that adds hashes to their names.
+    pub hashed: bool,
+    /// Whether a patch may change kinds. A hash of anything but a ConfigMap or Secret is one of the tree in the memory of
+    /// kustomize, with lines and comments.
+    pub changes_kinds: std::cell::Cell<bool>,
 }
 
 impl Known {
@@ -31,7 +36,7 @@ impl Known {
     pub fn pick(&self, random: &mut Random) -> (String, String, String, String) {
         let at = random.below(self.objects.len());
         match self.objects.get(at) {
-            Some(found) if !random.one_in(12) => found.clone(),
+            Some(found) if !random.one_in(60) => found.clone(),
             _ => ("apps/v1".into(), "Deployment".into(), random.pick(NAMES).into(), String::new()),
         }
     }
@@ -88,8 +93,11 @@ fn metadata(random: &mut Random, known: &mut Known, api: &str, kind: &str, names
     node
 }
 
-/// Strings, as the API wants them for labels and annotations.
+/// Strings, as the API wants them for labels and annotations, and what it refuses.
 fn labelled(random: &mut Random) -> Node {
+    if random.one_in(8) {
+        return raw(random.pick(&["1", "true", "null", "1.5", "", "yes", "017", "1e3"]));
+    }
     raw(random.pick(&["a", "\"1\"", "\"true\"", "x y", "'c: d'", "'017'", "\"\"", "\"1.0\""]))
 }
 
@@ -275,13 +283,16 @@ pub fn object(random: &mut Random, known: &mut Known) -> Node {
         }
         "ConfigMap" => {
             let mut data = Node::Map(Vec::new());
-            for key in ["k", "a10", "a2", "app.yaml", "Z", "_x"].iter().take(1 + random.below(6)) {
+            let odd = if random.one_in(20) { "<<" } else { "_x" };
+            for key in ["k", "a10", "a2", "app.yaml", "Z", odd].iter().take(1 + random.below(6)) {
                 let value = match (random.below(4), *key) {
                     (_, "app.yaml") => text(random.pick(&[
                         "a: b\nc: 1\n",
                         "{\"a\": \"b\"}",
                         "a: b\nd:\n- x\n- w\n",
                         "# c\na: b # d\n",
+                        "a:\n  # in\n  b: \"x\" # why\n  l: [1, 2]\n\nc: |\n  t\n  u\n",
+                        "a:\n    b: 'c'\n    d:\n        - e: f\n        - {g: h}\n",
                     ])),
                     (0, _) => scalars::string(random),
                     _ => scalars::any(random),

@@ -116,6 +116,15 @@ impl Style {
         }
     }
 
+    /// A comment behind a collection, where kustomize takes JSON for a schema.
+    fn plain_comment(&self, random: &mut Random) -> &'static str {
+        if self.comments > 0 && random.one_in(self.comments) {
+            random.pick(&[" # why", " # a: b", " # é", "    # - x"])
+        } else {
+            ""
+        }
+    }
+
     fn comment_line(&self, random: &mut Random, indent: usize, out: &mut String) {
         if self.comments > 0 && random.one_in(self.comments * 2) {
             match random.below(4) {
@@ -193,6 +202,7 @@ impl Style {
                     out.push(' ');
                     out.push_str(inner.trim_start_matches(' '));
                 } else {
+                    out.push_str(self.plain_comment(random));
                     out.push('\n');
                     self.block(random, node, indent + self.step, out);
                 }
@@ -206,6 +216,7 @@ impl Style {
                     out.push(' ');
                     out.push_str(inner.trim_start_matches(' '));
                 } else {
+                    out.push_str(self.plain_comment(random));
                     out.push('\n');
                     let inner = if self.indents_sequences { indent + self.step } else { indent };
                     self.block(random, node, inner, out);
@@ -223,14 +234,8 @@ impl Style {
                     out.push(' ');
                     out.push_str(&written);
                 }
-                // Behind what a merge can empty, kustomize writes some comments so that it cannot read them again; behind
-                // collections it takes others for schemas.
-                let null = ["", "~", "null", "Null", "NULL"];
-                if matches!(other, Node::Text(_))
-                    || matches!(other, Node::Raw(text) if !null.contains(&text.as_str()))
-                {
-                    out.push_str(self.comment(random));
-                }
+                let scalar = matches!(other, Node::Text(_) | Node::Raw(_));
+                out.push_str(if scalar { self.comment(random) } else { self.plain_comment(random) });
                 out.push('\n');
             }
         }
