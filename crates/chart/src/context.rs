@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gotemplate::{DictType, Value};
+use gotemplate::{DictType, Str, Value};
 use sprig::Scope;
 use sprig::context::{VALUES, files, values as typed_values};
 
@@ -36,11 +36,11 @@ pub struct ReleaseOptions {
 }
 
 /// The texts of the templates of a chart and its sub-charts, by their full paths.
-pub(crate) fn templates<'c>(chart: &'c Chart, path: &str, found: &mut Vec<(String, &'c [u8])>) {
+pub(crate) fn templates(chart: &Chart, path: &str, found: &mut Vec<(String, Str)>) {
     let library = chart.metadata.is_library();
     for file in chart.templates.iter() {
         if !library || base_name(&file.name).starts_with('_') {
-            found.push((format!("{path}/{}", file.name), &file.data));
+            found.push((format!("{path}/{}", file.name), file.data.clone()));
         }
     }
     for sub in &chart.dependencies {

@@ -111,7 +111,7 @@ impl Chart {
     fn templates(&self) -> Result<Compiled, Error> {
         let mut found = Vec::new();
         templates(self, self.name(), &mut found);
-        let files = found.iter().map(|(path, text)| (path.as_str(), *text));
+        let files = found.iter().map(|(path, text)| (path.as_str(), text.clone()));
         Templates::compile(files).map(Compiled).map_err(|error| Error::Render(error.to_string()))
     }
 }

@@ -34,6 +34,9 @@ impl Default for Limits {
     }
 }
 
+/// Most room, in bytes, that a template's output has from the start.
+const ROOM: usize = 4 << 20;
+
 /// What a map gives for a key it does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingKey {
@@ -162,17 +165,44 @@ impl<'a> Exec<'a> {
     /// Go's text: `template: NAME:LINE:COLUMN: executing "NAME" at <NODE>: …`; `no template "NAME"`, where `root` is
     /// the name of the set; a limit that was reached.
     pub fn render(&mut self, name: &[u8], root: &str, data: &Value) -> Result<Vec<u8>, Box<Error>> {
-        let Some(template) = self.set.get(name).cloned() else {
-            let name = crate::quote::quote(name);
-            let root = crate::quote::quote(root.as_bytes());
-            return Err(Box::new(Error::new(format!(
-                "template: no template {name} associated with template {root}"
-            ))));
-        };
-        let outer = std::mem::take(&mut self.out);
+        let template = self.template(name, root)?;
+        // Most of what a template prints is its own text.
+        let room = Vec::with_capacity(template.tree.text.len().min(ROOM));
+        let outer = std::mem::replace(&mut self.out, room);
         let result = self.enter(&template, Slot::concrete(data.clone()));
         let output = std::mem::replace(&mut self.out, outer);
         result.map(|()| output)
+    }
+
+    /// As [`Exec::render`], for an output that becomes a value.
+    ///
+    /// # Errors
+    /// As [`Exec::render`].
+    pub fn render_text(&mut self, name: &[u8], root: &str, data: &Value) -> Result<Str, Box<Error>> {
+        let template = self.template(name, root)?;
+        // The output of templates in templates is put behind one another: one place to write for all of them.
+        let before = self.out.len();
+        let result = self.enter(&template, Slot::concrete(data.clone()));
+        let text = result.map(|()| Str::from(self.out.get(before..).unwrap_or_default()));
+        self.out.truncate(before);
+        text
+    }
+
+    /// A text that `write` makes.
+    pub fn text(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Str {
+        let before = self.out.len();
+        write(&mut self.out);
+        let text = Str::from(self.out.get(before..).unwrap_or_default());
+        self.out.truncate(before);
+        text
+    }
+
+    fn template(&self, name: &[u8], root: &str) -> Result<Template, Box<Error>> {
+        self.set.get(name).cloned().ok_or_else(|| {
+            let name = crate::quote::quote(name);
+            let root = crate::quote::quote(root.as_bytes());
+            Box::new(Error::new(format!("template: no template {name} associated with template {root}")))
+        })
     }
 
     /// Runs a template with a frame of its own; its output goes to `out`.

@@ -54,7 +54,7 @@ impl Function {
 /// A table of functions. Templates hold places in it, so they run only with the table they were parsed with.
 pub struct Functions {
     list: Vec<Function>,
-    names: HashMap<&'static str, u32>,
+    names: HashMap<&'static [u8], u32>,
 }
 
 impl Default for Functions {
@@ -77,16 +77,19 @@ impl Functions {
         for function in added {
             let index = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
             self.list.push(function);
-            self.names.insert(function.name, index);
+            self.names.insert(function.name.as_bytes(), index);
         }
     }
 
     /// All names, in no order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.names.keys().copied()
+        let current =
+            |at: usize, name: &str| self.names.get(name.as_bytes()).is_some_and(|i| *i as usize == at);
+        let all = self.list.iter().enumerate();
+        all.filter(move |(at, function)| current(*at, function.name)).map(|(_, function)| function.name)
     }
 
-    pub(crate) fn index(&self, name: &str) -> Option<u32> {
+    pub(crate) fn index(&self, name: &[u8]) -> Option<u32> {
         self.names.get(name).copied()
     }
 

@@ -48,34 +48,39 @@ pub(crate) enum Keyword {
 }
 
 /// A piece of the text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     /// Where it starts, in bytes.
-    pub(crate) start: usize,
+    pub(crate) start: u32,
     /// Where it ends.
-    pub(crate) end: usize,
-    /// Line it starts in, counted from 1.
-    pub(crate) line: u32,
-    /// The problem, of an error.
-    pub(crate) problem: Option<Box<str>>,
+    pub(crate) end: u32,
 }
 
-/// Cuts the whole text; the last token is an error or the end.
-pub(crate) fn lex(text: &[u8]) -> Vec<Token> {
-    let mut lexer = Lexer { text, pos: 0, line: 1, line_at: 0, tokens: Vec::new() };
-    if let Err(problem) = lexer.run() {
-        lexer.line_to(problem.start);
-        let line = lexer.line;
-        lexer.tokens.push(Token {
-            kind: Kind::Error,
-            start: problem.start,
-            end: problem.start,
-            line,
-            problem: Some(problem.text.into()),
-        });
+/// A text in pieces.
+pub(crate) struct Lexed {
+    /// The last one is an error or the end.
+    pub(crate) tokens: Vec<Token>,
+    /// What the error is.
+    pub(crate) problem: String,
+}
+
+/// Cuts the whole text, which is shorter than 4 GiB.
+pub(crate) fn lex(text: &[u8]) -> Lexed {
+    // Most of a template is text: room for the tokens of one that is mostly actions would be too much.
+    let mut lexer = Lexer { text, pos: 0, tokens: Vec::with_capacity(16 + text.len() / 16) };
+    let mut problem = String::new();
+    if let Err(found) = lexer.run() {
+        lexer.pos = found.start;
+        lexer.push(Kind::Error, found.start);
+        problem = found.text;
     }
-    lexer.tokens
+    Lexed { tokens: lexer.tokens, problem }
+}
+
+/// The line that a place is in, counted from 1.
+pub(crate) fn line(text: &[u8], at: usize) -> usize {
+    1 + text.get(..at).unwrap_or(text).iter().filter(|b| **b == b'\n').count()
 }
 
 struct Problem {
@@ -86,9 +91,6 @@ struct Problem {
 struct Lexer<'a> {
     text: &'a [u8],
     pos: usize,
-    line: u32,
-    /// Position up to which lines are counted.
-    line_at: usize,
     tokens: Vec<Token>,
 }
 
@@ -99,17 +101,8 @@ impl Lexer<'_> {
         self.text.get(self.pos..).unwrap_or_default()
     }
 
-    fn line_to(&mut self, at: usize) {
-        if let Some(passed) = self.text.get(self.line_at..at) {
-            self.line += u32::try_from(passed.iter().filter(|b| **b == b'\n').count()).unwrap_or(u32::MAX);
-            self.line_at = at;
-        }
-    }
-
     fn push(&mut self, kind: Kind, start: usize) {
-        self.line_to(start);
-        let line = self.line;
-        self.tokens.push(Token { kind, start, end: self.pos, line, problem: None });
+        self.tokens.push(Token { kind, start: start as u32, end: self.pos as u32 });
     }
 
     fn run(&mut self) -> Step {
@@ -219,7 +212,7 @@ impl Lexer<'_> {
             '"' => self.quoted(start, b'"', Kind::String, "unterminated quoted string")?,
             '\'' => self.quoted(start, b'\'', Kind::CharConstant, "unterminated character constant")?,
             '`' => {
-                let Some(at) = self.rest().iter().position(|b| *b == b'`') else {
+                let Some(at) = memchr::memchr(b'`', self.rest()) else {
                     return fail("unterminated raw quoted string".to_owned());
                 };
                 self.pos += at + 1;
@@ -264,7 +257,11 @@ impl Lexer<'_> {
     }
 
     fn quoted(&mut self, start: usize, quote: u8, kind: Kind, unterminated: &str) -> Step {
-        while let Some((c, len)) = decode_char(self.rest()) {
+        loop {
+            let plain =
+                self.rest().iter().take_while(|b| !matches!(**b, b'\n' | b'\\') && **b != quote).count();
+            self.pos += plain;
+            let Some((c, len)) = decode_char(self.rest()) else { break };
             self.pos += len;
             match c {
                 '\n' => break,
@@ -283,6 +280,11 @@ impl Lexer<'_> {
     }
 
     fn take_word(&mut self) {
+        let ascii = self.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        self.pos += ascii;
+        if self.rest().first().is_none_or(u8::is_ascii) {
+            return;
+        }
         while let Some((c, len)) = decode_char(self.rest()) {
             if !alphanumeric(c) {
                 break;
@@ -404,16 +406,10 @@ impl Lexer<'_> {
     }
 }
 
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    let first = *what.first()?;
-    let mut from = 0;
-    loop {
-        let at = from + text.get(from..)?.iter().position(|b| *b == first)?;
-        if text.get(at..)?.starts_with(what) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
+/// Where two bytes stand in a text.
+fn find(text: &[u8], what: &[u8; 2]) -> Option<usize> {
+    let [first, second] = *what;
+    memchr::memchr_iter(first, text).find(|at| text.get(at + 1) == Some(&second))
 }
 
 fn left_trim_marker(text: &[u8]) -> bool {

@@ -3,10 +3,10 @@
 use crate::quote::unquote_char;
 
 /// A literal number under every type that can hold it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Number {
-    /// As written.
-    pub text: Box<str>,
+    /// True when the syntax alone makes it a float.
+    pub float_syntax: bool,
     /// As a signed integer.
     pub int: Option<i64>,
     /// As an unsigned integer.
@@ -18,32 +18,25 @@ pub struct Number {
 }
 
 impl Number {
-    /// True when the syntax alone makes it a float.
-    #[must_use]
-    pub fn float_syntax(&self) -> bool {
-        let text = &*self.text;
-        let hex_int = text.len() > 2
-            && (text.starts_with("0x") || text.starts_with("0X"))
-            && !text.contains(['p', 'P']);
-        self.float.is_some()
-            && !hex_int
-            && !text.starts_with('\'')
-            && text.contains(['.', 'e', 'E', 'p', 'P'])
-    }
-
     /// Reads a literal.
     ///
     /// # Errors
     /// Go's text.
     pub fn parse(text: &str) -> Result<Number, String> {
-        let mut number = Number { text: text.into(), int: None, uint: None, float: None, complex: None };
+        if (1..10).contains(&text.len()) && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
+        {
+            let value = text.bytes().fold(0, |value, b| value * 10 + i64::from(b - b'0'));
+            let (uint, float) = (Some(value.cast_unsigned()), Some(value as f64));
+            return Ok(Number { float_syntax: false, int: Some(value), uint, float, complex: None });
+        }
+        let mut number = Number::default();
         if text.starts_with('\'') {
-            return character(number);
+            return character(text);
         }
         if let Some(imaginary) = text.strip_suffix('i')
             && let Some((re, im)) = complex_parts(imaginary)
         {
-            return Ok(number.simplified(re, im));
+            return Ok(number.simplified(re, im).with_syntax(text));
         }
         number.uint = parse_uint(text);
         number.int = parse_int(text);
@@ -64,7 +57,15 @@ impl Number {
         if number.float.is_none() {
             return Err(format!("illegal number syntax: {}", crate::quote::quote(text.as_bytes())));
         }
-        Ok(number)
+        Ok(number.with_syntax(text))
+    }
+
+    fn with_syntax(self, text: &str) -> Number {
+        let hex_int = text.len() > 2
+            && (text.starts_with("0x") || text.starts_with("0X"))
+            && !text.contains(['p', 'P']);
+        let float_syntax = self.float.is_some() && !hex_int && text.contains(['.', 'e', 'E', 'p', 'P']);
+        Number { float_syntax, ..self }
     }
 
     fn take_integers(&mut self, float: f64) {
@@ -98,18 +99,15 @@ fn complex_parts(text: &str) -> Option<(f64, f64)> {
     Some((parse_float(text.get(..at)?)?, parse_float(text.get(at..)?)?))
 }
 
-fn character(mut number: Number) -> Result<Number, String> {
-    let text = number.text.as_bytes();
-    let (c, tail) =
-        unquote_char(text.get(1..).unwrap_or_default(), b'\'').ok_or_else(|| "invalid syntax".to_owned())?;
+fn character(text: &str) -> Result<Number, String> {
+    let (c, tail) = unquote_char(text.as_bytes().get(1..).unwrap_or_default(), b'\'')
+        .ok_or_else(|| "invalid syntax".to_owned())?;
     if tail != b"'" {
-        return Err(format!("malformed character constant: {}", number.text));
+        return Err(format!("malformed character constant: {text}"));
     }
     let code = c.code();
-    number.int = Some(code);
-    number.uint = u64::try_from(code).ok();
-    number.float = Some(code as f64);
-    Ok(number)
+    let (uint, float) = (u64::try_from(code).ok(), Some(code as f64));
+    Ok(Number { float_syntax: false, int: Some(code), uint, float, complex: None })
 }
 
 /// Go's `strconv.ParseUint(text, 0, 64)`.

@@ -3,15 +3,16 @@
 mod control;
 mod term;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::function::Functions;
-use crate::lex::{Keyword, Kind, Token, lex};
+use crate::lex::{Keyword, Kind, Lexed, Token, lex, line};
 use crate::quote::{quote, unquote};
 use crate::set::Template;
-use crate::text::Str;
-use crate::tree::{Node, NodeId, NodeKind, Tree};
+use crate::text::{Str, chars};
+use crate::tree::{Literal, Node, NodeId, NodeKind, Part, Parts, Span, Tree};
 
 /// Deepest nesting of control structures and parentheses together. Go allows 10,000 parentheses and any depth of the
 /// others; the limit keeps the stack.
@@ -22,26 +23,32 @@ const MAX_DEPTH: u32 = 10_000;
 /// # Errors
 /// The first problem: `template: NAME:LINE: …`.
 pub(crate) fn parse(name: &Str, text: &Str, functions: &Functions) -> Result<Vec<Template>, Error> {
-    let tokens = lex(text);
+    if u32::try_from(text.len()).is_err() {
+        return Err(Error::new(format!("template: {}:1: the text is longer than 4 GiB", name.text())));
+    }
+    let Lexed { tokens, problem } = lex(text);
     let mut parser = Parser {
         name,
         text,
         functions,
         tokens,
+        problem,
         next: 0,
         furthest: 0,
-        nodes: Vec::new(),
+        parts: Parts::default(),
+        pending: Vec::new(),
         scope: Scope::new(),
-        action_line: 0,
+        action: None,
         range_depth: 0,
         depth: 0,
         found: Vec::new(),
+        places: HashMap::new(),
     };
     let root = parser.file()?;
     let slots = parser.scope.slots;
-    let Parser { nodes, mut found, .. } = parser;
-    add(&mut found, Definition { name: name.clone(), root, slots });
-    let tree = Arc::new(Tree { name: name.clone(), text: text.clone(), nodes });
+    parser.add(Definition { name: name.clone(), root, slots });
+    let Parser { parts, found, .. } = parser;
+    let tree = Arc::new(Tree { name: name.clone(), text: text.clone(), parts });
     Ok(found
         .into_iter()
         .map(|d| Template { name: d.name, tree: Arc::clone(&tree), root: d.root, slots: d.slots })
@@ -54,35 +61,29 @@ struct Definition {
     slots: u32,
 }
 
-fn add(found: &mut Vec<Definition>, definition: Definition) {
-    match found.iter_mut().find(|d| d.name == definition.name) {
-        Some(old) => *old = definition,
-        None => found.push(definition),
-    }
-}
-
 /// The variables of a template. Go checks names when it parses, with looser scopes than it has when it runs: both are
 /// kept, so that each variable gets the place it has at run time.
-struct Scope {
+struct Scope<'t> {
     /// Names that parsing accepts.
-    known: Vec<Box<str>>,
-    /// Names that exist when this point runs, with their places.
-    live: Vec<(Box<str>, u32)>,
+    known: Vec<&'t [u8]>,
+    /// Names that exist when this point runs; each has the place of its index.
+    live: Vec<&'t [u8]>,
     slots: u32,
 }
 
-impl Scope {
-    fn new() -> Scope {
-        Scope { known: vec!["$".into()], live: vec![("$".into(), 0)], slots: 1 }
+impl<'t> Scope<'t> {
+    fn new() -> Scope<'t> {
+        Scope { known: vec![b"$"], live: vec![b"$"], slots: 1 }
     }
 
-    fn slot(&self, name: &str) -> Option<u32> {
-        self.live.iter().rev().find(|(n, _)| &**n == name).map(|(_, slot)| *slot)
+    fn slot(&self, name: &[u8]) -> Option<u32> {
+        let found = self.live.iter().rposition(|live| *live == name)?;
+        u32::try_from(found).ok()
     }
 
-    fn declare(&mut self, name: &str) -> u32 {
+    fn declare(&mut self, name: &'t [u8]) -> u32 {
         let slot = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
-        self.live.push((name.into(), slot));
+        self.live.push(name);
         self.slots = self.slots.max(slot.saturating_add(1));
         slot
     }
@@ -111,34 +112,45 @@ enum Item {
 
 struct Parser<'a> {
     name: &'a Str,
-    text: &'a Str,
+    text: &'a [u8],
     functions: &'a Functions,
     tokens: Vec<Token>,
+    /// What the last token is about, if it is an error.
+    problem: String,
     /// The token to read next.
     next: usize,
     /// The last token that was looked at, whose line errors show.
     furthest: usize,
-    nodes: Vec<Node>,
-    scope: Scope,
-    action_line: u32,
+    parts: Parts,
+    /// Children of nodes that are not complete.
+    pending: Vec<NodeId>,
+    scope: Scope<'a>,
+    /// Where the action begins that is being parsed.
+    action: Option<u32>,
     range_depth: u32,
     depth: u32,
     found: Vec<Definition>,
+    /// Where in `found` the template of a name is.
+    places: HashMap<Str, usize>,
 }
 
 type Parsed<T> = Result<T, Error>;
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn add(&mut self, definition: Definition) {
+        match self.places.get(&definition.name).and_then(|at| self.found.get_mut(*at)) {
+            Some(old) => *old = definition,
+            None => {
+                self.places.insert(definition.name.clone(), self.found.len());
+                self.found.push(definition);
+            }
+        }
+    }
+
     fn token_at(&mut self, at: usize) -> Token {
-        let last = self.tokens.len().saturating_sub(1);
-        self.furthest = self.furthest.max(at.min(last));
-        self.tokens.get(at.min(last)).cloned().unwrap_or(Token {
-            kind: Kind::Eof,
-            start: 0,
-            end: 0,
-            line: 1,
-            problem: None,
-        })
+        let at = at.min(self.tokens.len().saturating_sub(1));
+        self.furthest = self.furthest.max(at);
+        self.tokens.get(at).copied().unwrap_or(Token { kind: Kind::Eof, start: 0, end: 0 })
     }
 
     fn next(&mut self) -> Token {
@@ -166,60 +178,82 @@ impl Parser<'_> {
         token
     }
 
-    fn raw<'t>(&'t self, token: &'t Token) -> &'t str {
-        match &token.problem {
-            Some(problem) => problem,
-            None => {
-                let bytes = self.text.get(token.start..token.end).unwrap_or_default();
-                match std::str::from_utf8(bytes) {
-                    Ok(text) => text,
-                    Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default())
-                        .unwrap_or_default(),
-                }
-            }
-        }
+    fn raw(&self, token: Token) -> &'a [u8] {
+        self.text.get(token.start as usize..token.end as usize).unwrap_or_default()
+    }
+
+    fn line(&self, at: u32) -> usize {
+        line(self.text, at as usize)
     }
 
     fn error<T>(&self, message: impl std::fmt::Display) -> Parsed<T> {
-        let line = self.tokens.get(self.furthest).map_or(1, |token| token.line);
+        let line = self.tokens.get(self.furthest).map_or(1, |token| self.line(token.start));
         Err(Error::new(format!("template: {}:{line}: {message}", self.name.text())))
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
+    fn unexpected<T>(&self, token: Token, context: &str) -> Parsed<T> {
         if token.kind == Kind::Error {
-            let problem = self.raw(token);
+            let problem = &self.problem;
             let mut extra = String::new();
-            if self.action_line != 0 && self.action_line != token.line {
+            if let Some(action) = self.action.map(|at| self.line(at))
+                && action != self.line(token.start)
+            {
                 let word = if problem.ends_with(" action") { "" } else { " in action" };
-                extra = format!("{word} started at {}:{}", self.name.text(), self.action_line);
+                extra = format!("{word} started at {}:{action}", self.name.text());
             }
             return self.error(format!("{problem}{extra}"));
         }
         self.error(format!("unexpected {} in {context}", self.described(token)))
     }
 
-    fn described(&self, token: &Token) -> String {
+    fn described(&self, token: Token) -> String {
         let raw = self.raw(token);
         match token.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Keyword(_) | Kind::Dot => format!("<{raw}>"),
+            Kind::Keyword(_) | Kind::Dot => format!("<{}>", String::from_utf8_lossy(raw)),
             _ if raw.len() > 10 => {
-                let short: String = raw.chars().take(10).collect();
-                format!("{}...", quote(short.as_bytes()))
+                let short: usize = chars(raw).take(10).map(|(_, len)| len).sum();
+                format!("{}...", quote(raw.get(..short).unwrap_or_default()))
             }
-            _ => quote(raw.as_bytes()),
+            _ => quote(raw),
         }
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
         let token = self.next_non_space();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+        if token.kind == kind { Ok(token) } else { self.unexpected(token, context) }
     }
 
-    fn push(&mut self, pos: usize, kind: NodeKind) -> NodeId {
-        let id = NodeId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-        self.nodes.push(Node { pos: u32::try_from(pos).unwrap_or(u32::MAX), kind });
+    fn push(&mut self, pos: u32, kind: NodeKind) -> NodeId {
+        let id = NodeId(u32::try_from(self.parts.nodes.len()).unwrap_or(u32::MAX));
+        self.parts.nodes.push(Node { pos, kind });
         id
+    }
+
+    /// The children that were found since there were `from`.
+    fn children(&mut self, from: usize) -> Part {
+        let start = self.parts.children.len() as u32;
+        self.parts.children.extend(self.pending.drain(from..));
+        Part { start, end: self.parts.children.len() as u32 }
+    }
+
+    fn literal(&mut self, token: Token) -> Parsed<u32> {
+        let raw = self.raw(token);
+        let quoted = Span { start: token.start, end: token.end };
+        let plain = match token.kind {
+            Kind::RawString => memchr::memchr(b'\r', raw).is_none(),
+            _ => memchr::memchr(b'\\', raw).is_none() && std::str::from_utf8(raw).is_ok(),
+        };
+        let literal = if plain {
+            Literal::plain(quoted)
+        } else {
+            match unquote(raw) {
+                Some(value) => Literal::new(quoted, value.into()),
+                None => return self.error("invalid syntax"),
+            }
+        };
+        self.parts.literals.push(literal);
+        Ok(self.parts.literals.len() as u32 - 1)
     }
 
     fn deeper(&mut self, message: &str) -> Parsed<()> {
@@ -229,10 +263,10 @@ impl Parser<'_> {
 
     fn file(&mut self) -> Parsed<NodeId> {
         let pos = self.peek().start;
-        let mut nodes = Vec::new();
         loop {
             let token = self.peek();
             if token.kind == Kind::Eof {
+                let nodes = self.children(0);
                 return Ok(self.push(pos, NodeKind::List(nodes)));
             }
             if token.kind == Kind::LeftDelim {
@@ -245,30 +279,30 @@ impl Parser<'_> {
                 self.next = mark;
             }
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
+                Item::Node(node) => self.pending.push(node),
                 Item::End(end) => return self.error(format!("unexpected {}", end.source())),
             }
         }
     }
 
-    fn template_name(&mut self, context: &str) -> Parsed<(Token, Str)> {
+    /// The place and the name of a template, which is a literal.
+    fn template_name(&mut self, context: &str) -> Parsed<(u32, u32, Str)> {
         let token = self.next_non_space();
         if !matches!(token.kind, Kind::String | Kind::RawString) {
-            return self.unexpected(&token, context);
+            return self.unexpected(token, context);
         }
-        match unquote(self.raw(&token)) {
-            Some(name) => Ok((token, name.into())),
-            None => self.error("invalid syntax"),
-        }
+        let literal = self.literal(token)?;
+        let name = self.parts.literals.get(literal as usize).map(|literal| literal.value(self.text));
+        Ok((token.start, literal, name.unwrap_or_default()))
     }
 
     fn definition(&mut self) -> Parsed<()> {
         const CONTEXT: &str = "define clause";
-        let action_line = std::mem::take(&mut self.action_line);
-        let (_, name) = self.template_name(CONTEXT)?;
+        let action = self.action.take();
+        let (_, _, name) = self.template_name(CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
         self.body(name, CONTEXT)?;
-        self.action_line = action_line;
+        self.action = action;
         Ok(())
     }
 
@@ -276,45 +310,36 @@ impl Parser<'_> {
     fn body(&mut self, name: Str, context: &str) -> Parsed<()> {
         let scope = std::mem::replace(&mut self.scope, Scope::new());
         let range_depth = std::mem::take(&mut self.range_depth);
-        let action_line = std::mem::take(&mut self.action_line);
+        let action = self.action.take();
         let (root, end) = self.item_list()?;
         if end != End::End {
             return self.error(format!("unexpected {} in {context}", end.source()));
         }
         let slots = std::mem::replace(&mut self.scope, scope).slots;
         self.range_depth = range_depth;
-        self.action_line = action_line;
-        let blank = |id: NodeId| self.blank(id);
-        if let Some(old) = self.found.iter().find(|d| d.name == name) {
-            if blank(root) {
+        self.action = action;
+        if let Some(old) = self.places.get(&name).and_then(|at| self.found.get(*at)) {
+            if self.parts.blank(root, self.text) {
                 return Ok(());
             }
-            if !blank(old.root) {
+            if !self.parts.blank(old.root, self.text) {
                 return self.error(format!("template: multiple definition of template {}", quote(&name)));
             }
         }
-        add(&mut self.found, Definition { name, root, slots });
+        self.add(Definition { name, root, slots });
         Ok(())
-    }
-
-    fn blank(&self, id: NodeId) -> bool {
-        match self.nodes.get(id.0 as usize).map(|node| &node.kind) {
-            Some(NodeKind::List(nodes)) => nodes.iter().all(|node| self.blank(*node)),
-            Some(NodeKind::Text { start, end }) => {
-                let text = self.text.get(*start as usize..*end as usize).unwrap_or_default();
-                String::from_utf8_lossy(text).trim().is_empty()
-            }
-            _ => false,
-        }
     }
 
     fn item_list(&mut self) -> Parsed<(NodeId, End)> {
         let pos = self.peek_non_space().start;
-        let mut nodes = Vec::new();
+        let from = self.pending.len();
         while self.peek_non_space().kind != Kind::Eof {
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
-                Item::End(end) => return Ok((self.push(pos, NodeKind::List(nodes)), end)),
+                Item::Node(node) => self.pending.push(node),
+                Item::End(end) => {
+                    let nodes = self.children(from);
+                    return Ok((self.push(pos, NodeKind::List(nodes)), end));
+                }
             }
         }
         self.error("unexpected EOF")
@@ -324,19 +349,18 @@ impl Parser<'_> {
         let token = self.next_non_space();
         match token.kind {
             Kind::Text => {
-                let start = u32::try_from(token.start).unwrap_or(u32::MAX);
-                let end = u32::try_from(token.end).unwrap_or(u32::MAX);
-                Ok(Item::Node(self.push(token.start, NodeKind::Text { start, end })))
+                let span = Span { start: token.start, end: token.end };
+                Ok(Item::Node(self.push(token.start, NodeKind::Text(span))))
             }
             Kind::LeftDelim => {
-                self.action_line = token.line;
+                self.action = Some(token.start);
                 let item = self.action();
                 if item.is_ok() {
-                    self.action_line = 0;
+                    self.action = None;
                 }
                 item
             }
-            _ => self.unexpected(&token, "input"),
+            _ => self.unexpected(token, "input"),
         }
     }
 }

@@ -4,9 +4,13 @@ use crate::text::{chars, decode_char};
 
 /// Appends `bytes` in double quotes, escaped as Go's `%q` does; `ascii` escapes all but ASCII (`%+q`).
 pub fn quote_into(bytes: &[u8], ascii: bool, out: &mut Vec<u8>) {
+    out.reserve(bytes.len() + 2);
     out.push(b'"');
-    let mut at = 0;
-    for (c, len) in chars(bytes) {
+    let mut at =
+        bytes.iter().take_while(|b| matches!(**b, b' '..=b'~') && !matches!(**b, b'"' | b'\\')).count();
+    let (plain, bytes_left) = bytes.split_at_checked(at).unwrap_or((bytes, b""));
+    out.extend_from_slice(plain);
+    for (c, len) in chars(bytes_left) {
         if c == char::REPLACEMENT_CHARACTER && len == 1 {
             hex_escape(bytes.get(at).copied().unwrap_or_default(), out);
         } else {
@@ -69,13 +73,13 @@ pub fn printable(c: char) -> bool {
 
 /// Go's `strconv.Unquote` for strings in double quotes or backquotes.
 #[must_use]
-pub fn unquote(text: &str) -> Option<Vec<u8>> {
+pub fn unquote(text: &[u8]) -> Option<Vec<u8>> {
     let inner = text.get(1..text.len().checked_sub(1)?)?;
-    match text.as_bytes().first()? {
-        b'`' => Some(inner.bytes().filter(|b| *b != b'\r').collect()),
+    match text.first()? {
+        b'`' => Some(inner.iter().copied().filter(|b| *b != b'\r').collect()),
         b'"' => {
             let mut out = Vec::with_capacity(inner.len());
-            let mut rest = inner.as_bytes();
+            let mut rest = inner;
             while !rest.is_empty() {
                 let (c, tail) = unquote_char(rest, b'"')?;
                 match c {

@@ -57,10 +57,21 @@ impl Set {
     /// Adds what a text defines. A later template replaces an earlier one of its name, but a blank one never does.
     pub fn add(&mut self, parsed: &Parsed) {
         for template in parsed.0.iter() {
-            if template.tree.blank(template.root) && self.get(&template.name).is_some() {
+            if template.tree.parts.blank(template.root, &template.tree.text)
+                && self.get(&template.name).is_some()
+            {
                 continue;
             }
             self.templates.insert(template.name.clone(), template.clone());
+        }
+    }
+
+    /// As [`Set::add`], for a text that is run under its own name: blank or not, it is the one of that name. In Go the
+    /// template that a text is parsed into is that text, whatever the others of the set are called.
+    pub fn add_main(&mut self, name: &[u8], parsed: &Parsed) {
+        self.add(parsed);
+        if let Some(main) = parsed.0.iter().rfind(|template| &*template.name == name) {
+            self.templates.insert(main.name.clone(), main.clone());
         }
     }
 

@@ -69,7 +69,7 @@ fn include(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
         .into());
     }
     *depth += 1;
-    let result = exec.render(&name, ROOT, a.any(1));
+    let result = exec.render_text(&name, ROOT, a.any(1));
     if let Some(depth) = state(exec)?.included.get_mut(&name) {
         *depth -= 1;
     }
@@ -94,15 +94,19 @@ fn tpl(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
     };
     let parsed = (*parsed).as_ref().map_err(|error| wrapped("cannot parse template", error.clone()))?;
     let mut set = Set::on(Arc::clone(exec.set()));
-    set.add(parsed);
-    let output = exec.with_set(Arc::new(set), |exec| exec.render(ROOT.as_bytes(), ROOT, a.any(1)));
+    set.add_main(ROOT.as_bytes(), parsed);
+    let output = exec.with_set(Arc::new(set), |exec| exec.render_text(ROOT.as_bytes(), ROOT, a.any(1)));
     let output = output.map_err(|error| wrapped("error during tpl function execution for", *error))?;
-    Ok(without_no_value(output).into())
+    Ok(match crate::strings::find(&output, NO_VALUE) {
+        Some(_) => without_no_value(output.to_vec()).into(),
+        None => output.into(),
+    })
 }
+
+const NO_VALUE: &[u8] = b"<no value>";
 
 /// The text without `<no value>`, which Go prints for what is missing.
 pub(crate) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
-    const NO_VALUE: &[u8] = b"<no value>";
     let Some(mut at) = crate::strings::find(&text, NO_VALUE) else { return text };
     let mut out = Vec::with_capacity(text.len());
     let mut rest = &*text;

@@ -1,9 +1,10 @@
 //! The template files of a chart tree, compiled once and rendered as Helm renders them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotemplate::{DictType, Exec, Limits, MissingKey, Parsed, Set, Value};
+use gotemplate::{DictType, Exec, Limits, MissingKey, Parsed, Set, Str, Value};
 
 use crate::context::{VALUES, values};
 use crate::error::Error;
@@ -71,16 +72,18 @@ impl Options {
 }
 
 impl Templates {
-    /// Compiles template files: full path (`app/templates/web.yaml`, `app/charts/db/templates/_help.tpl`) and text. The
-    /// order in which they are given does not matter. Files whose base name begins with `_` are partials: they define
+    /// Compiles template files: full path (`app/templates/web.yaml`, `app/charts/db/templates/_help.tpl`) and text, which
+    /// is kept; a [`Str`] is not copied. The order in which they are given does not matter. Files whose base name begins with `_` are partials: they define
     /// templates and are not rendered.
     ///
     /// # Errors
     /// [`Error::Parse`]: the first text, in Helm's order, that does not parse.
-    pub fn compile<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Templates, Error> {
-        let mut files: Vec<(&str, &[u8])> = files.into_iter().collect();
+    pub fn compile<'a, T: Into<Str>>(
+        files: impl IntoIterator<Item = (&'a str, T)>,
+    ) -> Result<Templates, Error> {
+        let mut files: Vec<(&str, T)> = files.into_iter().collect();
         // Deeper files first, so that what a parent chart defines replaces what a sub-chart defines.
-        files.sort_by(|(a, _), (b, _)| (b.matches('/').count(), *b).cmp(&(a.matches('/').count(), *a)));
+        files.sort_by_cached_key(|(path, _)| Reverse((path.matches('/').count(), *path)));
         let mut set = Set::new();
         let mut rendered = Vec::new();
         for (path, text) in files {

@@ -1,7 +1,7 @@
 //! Strings.
 
 use gotemplate::Ty::{Any, Int, Str as Text};
-use gotemplate::{DictType, Fault, Function, IntKind, Named, Str, Value, chars, fmt, quote_into};
+use gotemplate::{DictType, Exec, Fault, Function, IntKind, Named, Str, Value, chars, fmt, quote_into};
 
 use crate::args::{Args, Outcome, strings, strval};
 
@@ -11,8 +11,8 @@ const LONGEST: usize = 256 << 20;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("hello", &[], |_, _| Ok("Hello!".into())),
-    Function::new("trunc", &[I, Text], |_, a| Ok(trunc(a.int(0), a.bytes(1)).into())),
-    Function::new("trim", &[Text], |_, a| Ok(trim_space(a.bytes(0)).to_vec().into())),
+    Function::new("trunc", &[I, Text], |_, a| Ok(kept(a.any(1), trunc(a.int(0), a.bytes(1))))),
+    Function::new("trim", &[Text], |_, a| Ok(kept(a.any(0), trim_space(a.bytes(0))))),
     Function::new("upper", &[Text], |_, a| {
         Ok(map(a.bytes(0), |c, out| {
             out.extend(
@@ -30,10 +30,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("trimall", &[Text, Text], trim_all),
     Function::new("trimAll", &[Text, Text], trim_all),
     Function::new("trimSuffix", &[Text, Text], |_, a| {
-        Ok(a.bytes(1).strip_suffix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| t.to_vec().into()))
+        Ok(a.bytes(1).strip_suffix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| Str::from(t).into()))
     }),
     Function::new("trimPrefix", &[Text, Text], |_, a| {
-        Ok(a.bytes(1).strip_prefix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| t.to_vec().into()))
+        Ok(a.bytes(1).strip_prefix(a.bytes(0)).map_or_else(|| a.any(1).clone(), |t| Str::from(t).into()))
     }),
     Function::new("nospace", &[Text], |_, a| {
         // Sprig looks at bytes; where it drops one, it takes each of the others for a character.
@@ -47,11 +47,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("contains", &[Text, Text], |_, a| Ok(find(a.bytes(1), a.bytes(0)).is_some().into())),
     Function::new("hasPrefix", &[Text, Text], |_, a| Ok(a.bytes(1).starts_with(a.bytes(0)).into())),
     Function::new("hasSuffix", &[Text, Text], |_, a| Ok(a.bytes(1).ends_with(a.bytes(0)).into())),
-    Function::variadic("quote", &[], Any, |_, a| Ok(quote(a).into())),
-    Function::variadic("squote", &[], Any, |_, a| Ok(squote(a).into())),
+    Function::variadic("quote", &[], Any, |e, a| Ok(e.text(|out| quote(a, out)).into())),
+    Function::variadic("squote", &[], Any, |e, a| Ok(e.text(|out| squote(a, out)).into())),
     Function::variadic("cat", &[], Any, |_, a| Ok(cat(a).into())),
-    Function::new("indent", &[I, Text], |_, a| indent(a.int(0), a.bytes(1), b"")),
-    Function::new("nindent", &[I, Text], |_, a| indent(a.int(0), a.bytes(1), b"\n")),
+    Function::new("indent", &[I, Text], |e, a| indent(e, a, b"")),
+    Function::new("nindent", &[I, Text], |e, a| indent(e, a, b"\n")),
     Function::new("replace", &[Text, Text, Text], |_, a| replace(a.bytes(2), a.bytes(0), a.bytes(1))),
     Function::new("plural", &[Text, Text, I], |_, a| Ok(a.any(usize::from(a.int(2) != 1)).clone())),
     Function::new("toString", &[Any], |_, a| Ok(strval(a.any(0)).into())),
@@ -113,12 +113,20 @@ fn trim_matches(text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
     text.get(..end).unwrap_or_default()
 }
 
-fn trim_all(_: &mut gotemplate::Exec<'_>, a: &[Value]) -> Outcome {
+fn trim_all(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
     let set: Vec<char> = chars(a.bytes(0)).map(|(c, _)| c).collect();
-    Ok(trim_matches(a.bytes(1), |c| set.contains(&c)).to_vec().into())
+    Ok(kept(a.any(1), trim_matches(a.bytes(1), |c| set.contains(&c))))
 }
 
-fn trunc(count: i64, text: &[u8]) -> Vec<u8> {
+/// A part of a text: the value itself where that is all of it.
+fn kept(value: &Value, part: &[u8]) -> Value {
+    match value {
+        Value::Str(text) if text.len() == part.len() => value.clone(),
+        _ => Str::from(part).into(),
+    }
+}
+
+fn trunc(count: i64, text: &[u8]) -> &[u8] {
     let len = i64::try_from(text.len()).unwrap_or(i64::MAX);
     let range = if count < 0 && len + count > 0 {
         usize::try_from(len + count).ok().and_then(|from| text.get(from..))
@@ -127,7 +135,7 @@ fn trunc(count: i64, text: &[u8]) -> Vec<u8> {
     } else {
         None
     };
-    range.unwrap_or(text).to_vec()
+    range.unwrap_or(text)
 }
 
 fn substr(start: i64, end: i64, text: &[u8]) -> Outcome {
@@ -167,28 +175,24 @@ fn repeat(count: i64, text: &[u8]) -> Outcome {
     }
 }
 
-fn quote(values: &[Value]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for value in values.iter().filter(|v| !matches!(v, Value::Nil)) {
-        if !out.is_empty() {
+fn quote(values: &[Value], out: &mut Vec<u8>) {
+    for (i, value) in values.iter().filter(|v| !matches!(v, Value::Nil)).enumerate() {
+        if i > 0 {
             out.push(b' ');
         }
         match value {
-            Value::Str(text) => quote_into(text, false, &mut out),
-            other => quote_into(&strval(other), false, &mut out),
+            Value::Str(text) => quote_into(text, false, out),
+            other => quote_into(&strval(other), false, out),
         }
     }
-    out
 }
 
-fn squote(values: &[Value]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for value in values.iter().filter(|v| !matches!(v, Value::Nil)) {
-        out.extend_from_slice(if out.is_empty() { b"'" } else { b" '" });
-        fmt::write(value, &mut out);
+fn squote(values: &[Value], out: &mut Vec<u8>) {
+    for (i, value) in values.iter().filter(|v| !matches!(v, Value::Nil)).enumerate() {
+        out.extend_from_slice(if i == 0 { b"'" } else { b" '" });
+        fmt::write(value, out);
         out.push(b'\'');
     }
-    out
 }
 
 fn cat(values: &[Value]) -> Vec<u8> {
@@ -202,34 +206,33 @@ fn cat(values: &[Value]) -> Vec<u8> {
     out
 }
 
-fn indent(spaces: i64, text: &[u8], before: &[u8]) -> Outcome {
-    let Ok(spaces) = usize::try_from(spaces) else { return Err("strings: negative Repeat count".into()) };
-    let lines = 1 + text.iter().filter(|b| **b == b'\n').count();
+fn indent(exec: &mut Exec<'_>, a: &[Value], before: &[u8]) -> Outcome {
+    let text = a.bytes(1);
+    let Ok(spaces) = usize::try_from(a.int(0)) else { return Err("strings: negative Repeat count".into()) };
+    let lines = 1 + memchr::memchr_iter(b'\n', text).count();
     if spaces.saturating_mul(lines) > LONGEST {
         return Err(format!("the result of indent is longer than {LONGEST} bytes").into());
     }
-    let mut out = Vec::with_capacity(text.len() + lines * spaces + before.len());
-    out.extend_from_slice(before);
-    for (i, line) in text.split(|b| *b == b'\n').enumerate() {
-        if i > 0 {
-            out.push(b'\n');
+    let indented = exec.text(|out| {
+        out.reserve(text.len() + lines * spaces + before.len());
+        out.extend_from_slice(before);
+        let mut rest = text;
+        loop {
+            out.resize(out.len() + spaces, b' ');
+            let line = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            let (line, tail) = rest.split_at(line);
+            out.extend_from_slice(line);
+            if tail.is_empty() && line.last() != Some(&b'\n') {
+                break;
+            }
+            rest = tail;
         }
-        out.resize(out.len() + spaces, b' ');
-        out.extend_from_slice(line);
-    }
-    Ok(out.into())
+    });
+    Ok(indented.into())
 }
 
 pub(crate) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    let Some(first) = what.first() else { return Some(0) };
-    let mut from = 0;
-    loop {
-        let at = from + text.get(from..)?.iter().position(|b| b == first)?;
-        if text.get(at..)?.starts_with(what) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
+    memchr::memmem::find(text, what)
 }
 
 fn replace(text: &[u8], old: &[u8], new: &[u8]) -> Outcome {

@@ -11,10 +11,10 @@ impl Exec<'_> {
         self.at = id;
         Ok(Some(match tree.kind(id) {
             NodeKind::Dot => dot.clone(),
-            NodeKind::Field(fields) => self.fields(tree, dot.clone(), fields, id, &[], dot, None)?,
+            NodeKind::Field(fields) => self.fields(tree, dot, fields, id, &[], dot, None)?,
             NodeKind::Variable { .. } => self.variable(tree, id, &[], dot, None)?,
             NodeKind::Pipe { .. } => self.pipeline(tree, id, dot)?,
-            NodeKind::Identifier { function, .. } => self.function(tree, *function, id, &[], dot, None)?,
+            NodeKind::Identifier { function, .. } => self.function(tree, function, id, &[], dot, None)?,
             NodeKind::Chain { .. } => self.chain(tree, id, &[], dot, None)?,
             _ => return Ok(None),
         }))
@@ -33,16 +33,20 @@ impl Exec<'_> {
             return self.fail(tree, format!("cannot assign nil to {}", ty.name()));
         }
         let found = match (ty, kind) {
-            (Ty::Any | Ty::Reflect, NodeKind::Number(number)) => {
-                return Ok(self.constant(tree, number)?.value);
+            (Ty::Any | Ty::Reflect, NodeKind::Number { number, text }) => {
+                return Ok(self.constant(tree, number, text)?.value);
             }
-            (Ty::Any | Ty::Reflect | Ty::Str, NodeKind::Str { value, .. }) => Some(Value::Str(value.clone())),
-            (Ty::Any | Ty::Reflect | Ty::Bool, NodeKind::Bool(value)) => Some(Value::Bool(*value)),
-            (Ty::Int(kind), NodeKind::Number(number)) if kind.unsigned() => {
-                number.uint.map(|value| Value::Int(kind, value.cast_signed()))
+            (Ty::Any | Ty::Reflect | Ty::Str, NodeKind::Str(literal)) => {
+                Some(Value::Str(tree.literal(literal)))
             }
-            (Ty::Int(kind), NodeKind::Number(number)) => number.int.map(|value| Value::Int(kind, value)),
-            (Ty::Float, NodeKind::Number(number)) => number.float.map(Value::Float),
+            (Ty::Any | Ty::Reflect | Ty::Bool, NodeKind::Bool(value)) => Some(Value::Bool(value)),
+            (Ty::Int(kind), NodeKind::Number { number, .. }) if kind.unsigned() => {
+                tree.number(number).uint.map(|value| Value::Int(kind, value.cast_signed()))
+            }
+            (Ty::Int(kind), NodeKind::Number { number, .. }) => {
+                tree.number(number).int.map(|value| Value::Int(kind, value))
+            }
+            (Ty::Float, NodeKind::Number { number, .. }) => tree.number(number).float.map(Value::Float),
             _ => None,
         };
         if let Some(value) = found {

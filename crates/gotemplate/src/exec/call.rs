@@ -21,10 +21,10 @@ impl Exec<'_> {
         let functions = self.functions;
         let Some(function) = functions.get(function) else {
             let name = match tree.kind(self.at) {
-                NodeKind::Identifier { name, .. } => name,
-                _ => "",
+                NodeKind::Identifier { name, .. } => tree.slice(name),
+                _ => b"",
             };
-            return self.fail(tree, format!("{name:?} is not a defined function"));
+            return self.fail(tree, format!("{} is not a defined function", crate::quote::quote(name)));
         };
         let args = args.get(1..).unwrap_or_default();
         if matches!(function.form, Form::And | Form::Or) {

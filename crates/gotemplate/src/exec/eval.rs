@@ -1,8 +1,7 @@
 //! Pipelines and commands.
 
 use super::{Exec, Run, Slot};
-use crate::number::Number;
-use crate::tree::{Declaration, NodeId, NodeKind, Tree};
+use crate::tree::{Declaration, NodeId, NodeKind, Span, Tree};
 use crate::value::Value;
 
 impl Exec<'_> {
@@ -11,14 +10,14 @@ impl Exec<'_> {
         self.step(tree)?;
         let NodeKind::Pipe { declared, commands, .. } = tree.kind(id) else { return Ok(Slot::default()) };
         let mut value: Option<Slot> = None;
-        for command in commands {
+        for command in tree.children(commands) {
             let mut result = self.command(tree, *command, dot, value)?;
             // The interface around a value ends here.
             result.interface = false;
             value = Some(result);
         }
         let value = value.unwrap_or_default();
-        for variable in declared {
+        for variable in tree.declarations(declared) {
             self.set_variable(tree, variable, value.clone())?;
         }
         Ok(value)
@@ -31,22 +30,26 @@ impl Exec<'_> {
                 *place = value;
                 Ok(())
             }
-            None => self.fail(tree, format!("undefined variable: {}", variable.name)),
+            None => self.fail(
+                tree,
+                format!("undefined variable: {}", String::from_utf8_lossy(tree.slice(variable.name))),
+            ),
         }
     }
 
     fn command(&mut self, tree: &Tree, id: NodeId, dot: &Slot, piped: Option<Slot>) -> Run<Slot> {
         let NodeKind::Command(args) = tree.kind(id) else { return Ok(Slot::default()) };
+        let args = tree.children(args);
         let Some(first) = args.first().copied() else { return Ok(Slot::default()) };
         match tree.kind(first) {
             NodeKind::Field(fields) => {
                 self.at = first;
-                self.fields(tree, dot.clone(), fields, first, args, dot, piped)
+                self.fields(tree, dot, fields, first, args, dot, piped)
             }
             NodeKind::Chain { .. } => self.chain(tree, first, args, dot, piped),
             NodeKind::Identifier { function, .. } => {
                 self.at = first;
-                self.function(tree, *function, id, args, dot, piped)
+                self.function(tree, function, id, args, dot, piped)
             }
             NodeKind::Pipe { .. } => {
                 self.no_arguments(tree, args, &piped)?;
@@ -57,10 +60,10 @@ impl Exec<'_> {
                 self.at = first;
                 self.no_arguments(tree, args, &piped)?;
                 match kind {
-                    NodeKind::Bool(value) => Ok(Slot::concrete(Value::Bool(*value))),
+                    NodeKind::Bool(value) => Ok(Slot::concrete(Value::Bool(value))),
                     NodeKind::Dot => Ok(dot.clone()),
-                    NodeKind::Number(number) => self.constant(tree, number),
-                    NodeKind::Str { value, .. } => Ok(Slot::concrete(Value::Str(value.clone()))),
+                    NodeKind::Number { number, text } => self.constant(tree, number, text),
+                    NodeKind::Str(literal) => Ok(Slot::concrete(Value::Str(tree.literal(literal)))),
                     _ => self.fail(tree, "nil is not a command"),
                 }
             }
@@ -80,14 +83,15 @@ impl Exec<'_> {
     }
 
     /// A literal where nothing tells which type it should have.
-    pub(super) fn constant(&mut self, tree: &Tree, number: &Number) -> Run<Slot> {
+    pub(super) fn constant(&mut self, tree: &Tree, number: u32, text: Span) -> Run<Slot> {
+        let number = tree.number(number);
         if let Some((re, im)) = number.complex {
             return Ok(Slot::concrete(Value::Complex(re, im)));
         }
         match (number.float, number.int) {
-            (Some(float), _) if number.float_syntax() => Ok(Slot::concrete(Value::Float(float))),
+            (Some(float), _) if number.float_syntax => Ok(Slot::concrete(Value::Float(float))),
             (_, Some(int)) => Ok(Slot::concrete(Value::int(int))),
-            _ => self.fail(tree, format!("{} overflows int", number.text)),
+            _ => self.fail(tree, format!("{} overflows int", String::from_utf8_lossy(tree.slice(text)))),
         }
     }
 
@@ -102,13 +106,14 @@ impl Exec<'_> {
         self.at = id;
         let NodeKind::Variable { name, slot, fields } = tree.kind(id) else { return Ok(Slot::default()) };
         let Some(value) = slot.and_then(|slot| self.stack.get(self.base + slot as usize)).cloned() else {
+            let name = String::from_utf8_lossy(tree.slice(name));
             return self.fail(tree, format!("undefined variable: {name}"));
         };
         if fields.is_empty() {
             self.no_arguments(tree, args, &piped)?;
             return Ok(value);
         }
-        self.fields(tree, value, fields, id, args, dot, piped)
+        self.fields(tree, &value, fields, id, args, dot, piped)
     }
 
     pub(super) fn chain(
@@ -121,10 +126,10 @@ impl Exec<'_> {
     ) -> Run<Slot> {
         self.at = id;
         let NodeKind::Chain { node, fields } = tree.kind(id) else { return Ok(Slot::default()) };
-        if matches!(tree.kind(*node), NodeKind::Nil) {
+        if matches!(tree.kind(node), NodeKind::Nil) {
             return self.fail(tree, format!("indirection through explicit nil in {}", tree.source(id)));
         }
-        let value = self.operand(tree, *node, dot)?.unwrap_or_default();
-        self.fields(tree, value, fields, id, args, dot, piped)
+        let value = self.operand(tree, node, dot)?.unwrap_or_default();
+        self.fields(tree, &value, fields, id, args, dot, piped)
     }
 }

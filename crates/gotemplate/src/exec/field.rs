@@ -1,10 +1,12 @@
 //! Fields, keys and methods.
 
+use std::borrow::Cow;
+
 use super::{Exec, MissingKey, Run, Slot};
 use crate::error::Fault;
 use crate::object::Method;
 use crate::text::Str;
-use crate::tree::{NodeId, Tree};
+use crate::tree::{NodeId, Part, Span, Tree};
 use crate::value::{DictType, Value};
 
 impl Exec<'_> {
@@ -13,18 +15,27 @@ impl Exec<'_> {
     pub(super) fn fields(
         &mut self,
         tree: &Tree,
-        mut receiver: Slot,
-        names: &[Str],
+        receiver: &Slot,
+        names: Part,
         node: NodeId,
         args: &[NodeId],
         dot: &Slot,
         piped: Option<Slot>,
     ) -> Run<Slot> {
-        let Some((last, before)) = names.split_last() else { return Ok(receiver) };
-        for name in before {
-            receiver = self.field(tree, receiver, name, node, &[], dot, None)?;
+        let names = tree.names(names);
+        if args.len() < 2
+            && piped.is_none()
+            && names.len() <= SHORT
+            && let Some(value) = keys(&receiver.value, names, &tree.text, self.missing)
+        {
+            return Ok(Slot { value, interface: true });
         }
-        self.field(tree, receiver, last, node, args, dot, piped)
+        let Some((last, before)) = names.split_last() else { return Ok(receiver.clone()) };
+        let mut receiver = receiver.clone();
+        for name in before {
+            receiver = self.field(tree, receiver, tree.slice(*name), node, &[], dot, None)?;
+        }
+        self.field(tree, receiver, tree.slice(*last), node, args, dot, piped)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the state of a command, which exists nowhere else")]
@@ -32,7 +43,7 @@ impl Exec<'_> {
         &mut self,
         tree: &Tree,
         receiver: Slot,
-        name: &Str,
+        name: &[u8],
         node: NodeId,
         args: &[NodeId],
         dot: &Slot,
@@ -46,7 +57,7 @@ impl Exec<'_> {
             return Ok(Slot::default());
         }
         if matches!(receiver.value, Value::Nil) {
-            return self.fail(tree, format!("nil pointer evaluating interface {{}}.{}", name.text()));
+            return self.fail(tree, format!("nil pointer evaluating interface {{}}.{}", shown(name)));
         }
         if let Some(method) = method(&receiver.value, name) {
             return self.method(tree, &receiver.value, method, node, args, dot, piped);
@@ -54,7 +65,7 @@ impl Exec<'_> {
         let arguments = args.len() > 1 || piped.is_some();
         if let Some(dict) = receiver.value.as_dict() {
             if arguments {
-                return self.fail(tree, format!("{} is not a method but has arguments", name.text()));
+                return self.fail(tree, format!("{} is not a method but has arguments", shown(name)));
             }
             return match dict.get(name) {
                 Some(value) => Ok(Slot { value, interface: dict.dynamic() }),
@@ -72,12 +83,12 @@ impl Exec<'_> {
             && let Some(value) = object.field(name)
         {
             if arguments {
-                let name = name.text();
+                let name = shown(name);
                 return self.fail(tree, format!("{name} has arguments but cannot be invoked as function"));
             }
             return Ok(Slot::concrete(value));
         }
-        self.fail(tree, format!("can't evaluate field {} in type {}", name.text(), receiver.type_name()))
+        self.fail(tree, format!("can't evaluate field {} in type {}", shown(name), receiver.type_name()))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the state of a command, which exists nowhere else")]
@@ -119,6 +130,31 @@ impl Exec<'_> {
             }
         }
     }
+}
+
+/// Most names that are looked up within one another.
+const SHORT: usize = 32;
+
+/// What maps in maps have under names, without a copy of any of the maps between; none where anything else is on the
+/// way, or missing before the last name.
+fn keys(value: &Value, names: &[Span], text: &[u8], missing: MissingKey) -> Option<Value> {
+    let (first, rest) = names.split_first()?;
+    let name = first.of(text);
+    let Value::Dict(dict) = value else { return None };
+    if !dict.dynamic() || method(value, name).is_some() {
+        return None;
+    }
+    let map = dict.map.borrow();
+    match map.get(name) {
+        Some(value) if rest.is_empty() => Some(value.clone()),
+        Some(value) => keys(value, rest, text, missing),
+        None if rest.is_empty() && missing == MissingKey::Zero => Some(Value::Nil),
+        None => None,
+    }
+}
+
+fn shown(name: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(name)
 }
 
 fn method(value: &Value, name: &[u8]) -> Option<&'static Method> {

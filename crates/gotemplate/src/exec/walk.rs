@@ -16,13 +16,13 @@ pub(super) enum Flow {
 impl Exec<'_> {
     pub(super) fn walk(&mut self, tree: &Tree, id: NodeId, dot: &Slot) -> Run<Flow> {
         match tree.kind(id) {
-            NodeKind::Text { start, end } => {
+            NodeKind::Text(span) => {
                 let before = self.out.len();
-                self.out.extend_from_slice(tree.text.get(*start as usize..*end as usize).unwrap_or_default());
+                self.out.extend_from_slice(tree.slice(span));
                 self.wrote(tree, before)?;
             }
             NodeKind::List(nodes) => {
-                for node in nodes {
+                for node in tree.children(nodes) {
                     let flow = self.walk(tree, *node, dot)?;
                     if flow != Flow::On {
                         return Ok(flow);
@@ -30,8 +30,8 @@ impl Exec<'_> {
                 }
             }
             NodeKind::Action(pipe) => {
-                let value = self.pipeline(tree, *pipe, dot)?;
-                if !matches!(tree.kind(*pipe), NodeKind::Pipe { declared, .. } if !declared.is_empty()) {
+                let value = self.pipeline(tree, pipe, dot)?;
+                if !matches!(tree.kind(pipe), NodeKind::Pipe { declared, .. } if !declared.is_empty()) {
                     self.at = id;
                     let before = self.out.len();
                     fmt::print_value(&value.value, &mut self.out);
@@ -39,33 +39,34 @@ impl Exec<'_> {
                 }
             }
             NodeKind::If { pipe, list, other } => {
-                let value = self.pipeline(tree, *pipe, dot)?;
+                let value = self.pipeline(tree, pipe, dot)?;
                 if value.value.truth() {
-                    return self.walk(tree, *list, dot);
+                    return self.walk(tree, list, dot);
                 } else if let Some(other) = other {
-                    return self.walk(tree, *other, dot);
+                    return self.walk(tree, other, dot);
                 }
             }
             NodeKind::With { pipe, list, other } => {
-                let value = self.pipeline(tree, *pipe, dot)?;
+                let value = self.pipeline(tree, pipe, dot)?;
                 if value.value.truth() {
-                    return self.walk(tree, *list, &value);
+                    return self.walk(tree, list, &value);
                 } else if let Some(other) = other {
-                    return self.walk(tree, *other, dot);
+                    return self.walk(tree, other, dot);
                 }
             }
-            NodeKind::Range { pipe, list, other } => return self.range(tree, *pipe, *list, *other, dot),
+            NodeKind::Range { pipe, list, other } => return self.range(tree, pipe, list, other, dot),
             NodeKind::Template { name, pipe } => {
                 self.at = id;
-                let Some(template) = self.set.get(name).cloned() else {
-                    return self.fail(tree, format!("template {} not defined", crate::quote::quote(name)));
+                let name = tree.literal(name);
+                let Some(template) = self.set.get(&name).cloned() else {
+                    return self.fail(tree, format!("template {} not defined", crate::quote::quote(&name)));
                 };
                 if self.depth >= self.limits.depth {
                     let limit = self.limits.depth;
                     return self.fail(tree, format!("exceeded maximum template depth ({limit})"));
                 }
                 let data = match pipe {
-                    Some(pipe) => self.pipeline(tree, *pipe, dot)?,
+                    Some(pipe) => self.pipeline(tree, pipe, dot)?,
                     None => Slot::default(),
                 };
                 self.enter(&template, data)?;
@@ -138,7 +139,7 @@ impl Exec<'_> {
 
     fn iterate(&mut self, tree: &Tree, pipe: NodeId, list: NodeId, index: Value, element: Slot) -> Run<Flow> {
         if let NodeKind::Pipe { declared, .. } = tree.kind(pipe) {
-            match declared.as_slice() {
+            match tree.declarations(declared) {
                 [only] => self.set_variable(tree, only, element.clone())?,
                 [first, second] => {
                     self.set_variable(tree, first, Slot::concrete(index))?;

@@ -47,10 +47,10 @@ impl Parser<'_> {
         Ok(Item::Node(self.push(pos, NodeKind::Action(pipe))))
     }
 
-    fn leave(&mut self, pos: usize, kind: NodeKind, word: &str) -> Parsed<Item> {
+    fn leave(&mut self, pos: u32, kind: NodeKind, word: &str) -> Parsed<Item> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelim {
-            return self.unexpected(&token, &format!("{{{{{word}}}}}"));
+            return self.unexpected(token, &format!("{{{{{word}}}}}"));
         }
         if self.range_depth == 0 {
             return self.error(format!("{{{{{word}}}}} outside {{{{range}}}}"));
@@ -84,7 +84,7 @@ impl Parser<'_> {
         self.scope.live.truncate(live);
         self.scope.known.truncate(known);
         self.depth -= 1;
-        let pos = self.nodes.get(pipe.0 as usize).map_or(0, |node| node.pos) as usize;
+        let pos = self.parts.nodes.get(pipe.0 as usize).map_or(0, |node| node.pos);
         let kind = match control {
             Control::If => NodeKind::If { pipe, list, other },
             Control::With => NodeKind::With { pipe, list, other },
@@ -103,7 +103,9 @@ impl Parser<'_> {
         if chained {
             let word = self.next_non_space();
             let node = self.control(control)?;
-            return Ok(self.push(word.start, NodeKind::List(vec![node])));
+            self.pending.push(node);
+            let nodes = self.children(self.pending.len() - 1);
+            return Ok(self.push(word.start, NodeKind::List(nodes)));
         }
         let (list, end) = self.item_list()?;
         if end != End::End {
@@ -114,22 +116,22 @@ impl Parser<'_> {
 
     fn template(&mut self) -> Parsed<NodeId> {
         const CONTEXT: &str = "template clause";
-        let (token, name) = self.template_name(CONTEXT)?;
+        let (pos, name, _) = self.template_name(CONTEXT)?;
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.next -= 1;
             pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
         }
-        Ok(self.push(token.start, NodeKind::Template { name, pipe }))
+        Ok(self.push(pos, NodeKind::Template { name, pipe }))
     }
 
     fn block(&mut self) -> Parsed<NodeId> {
         const CONTEXT: &str = "block clause";
-        let (token, name) = self.template_name(CONTEXT)?;
+        let (pos, literal, name) = self.template_name(CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         self.deeper("control structures are nested too deeply")?;
-        self.body(name.clone(), CONTEXT)?;
+        self.body(name, CONTEXT)?;
         self.depth -= 1;
-        Ok(self.push(token.start, NodeKind::Template { name, pipe: Some(pipe) }))
+        Ok(self.push(pos, NodeKind::Template { name: literal, pipe: Some(pipe) }))
     }
 }

@@ -3,16 +3,15 @@
 use super::{Parsed, Parser};
 use crate::lex::{Keyword, Kind, Token};
 use crate::number::Number;
-use crate::quote::{quote, unquote};
-use crate::text::Str;
-use crate::tree::{Declaration, NodeId, NodeKind};
+use crate::quote::quote;
+use crate::tree::{Declaration, NodeId, NodeKind, Part, Span};
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<NodeId> {
         let pos = self.peek_non_space().start;
-        let mut names: Vec<Box<str>> = Vec::new();
+        let mut names = [None; 2];
         let assigns = self.declarations(context, &mut names)?;
-        let mut commands = Vec::new();
+        let from = self.pending.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
@@ -30,24 +29,27 @@ impl Parser<'_> {
                 | Kind::Variable
                 | Kind::LeftParen => {
                     self.next -= 1;
-                    commands.push(self.command()?);
+                    let command = self.command()?;
+                    self.pending.push(command);
                 }
-                _ => return self.unexpected(&token, context),
+                _ => return self.unexpected(token, context),
             }
         }
-        self.check_pipeline(&commands, context)?;
-        let declared = names
-            .into_iter()
-            .map(|name| {
-                let slot = if assigns { self.scope.slot(&name) } else { Some(self.scope.declare(&name)) };
-                Declaration { name, slot }
-            })
-            .collect();
+        let commands = self.children(from);
+        self.check_pipeline(commands, context)?;
+        let start = self.parts.declarations.len() as u32;
+        for token in names.into_iter().flatten() {
+            let name = self.raw(token);
+            let slot = if assigns { self.scope.slot(name) } else { Some(self.scope.declare(name)) };
+            self.parts.declarations.push(Declaration { name: span(token), slot });
+        }
+        let declared = Part { start, end: self.parts.declarations.len() as u32 };
         Ok(self.push(pos, NodeKind::Pipe { declared, assigns, commands }))
     }
 
     /// `$x :=`, `$x =`, and in a range `$i, $x :=`. True for an assignment.
-    fn declarations(&mut self, context: &str, names: &mut Vec<Box<str>>) -> Parsed<bool> {
+    fn declarations(&mut self, context: &str, names: &mut [Option<Token>; 2]) -> Parsed<bool> {
+        let mut count = 0;
         loop {
             let mark = self.next;
             let variable = self.peek_non_space();
@@ -57,49 +59,45 @@ impl Parser<'_> {
             self.next_non_space();
             self.peek();
             let token = self.peek_non_space();
-            let name: Box<str> = self.raw(&variable).into();
-            match token.kind {
-                Kind::Assign | Kind::Declare => {
-                    self.next_non_space();
-                    self.scope.known.push(name.clone());
-                    names.push(name);
-                    return Ok(token.kind == Kind::Assign);
-                }
-                Kind::Char if self.raw(&token) == "," => {
-                    self.next_non_space();
-                    self.scope.known.push(name.clone());
-                    names.push(name);
-                    if context != "range" || names.len() > 1 {
-                        return self.error(format!("too many declarations in {context}"));
-                    }
-                    match self.peek_non_space().kind {
-                        Kind::Variable | Kind::RightDelim | Kind::RightParen => {}
-                        _ => return self.error("range can only initialize variables"),
-                    }
-                }
-                _ => {
-                    self.next = mark;
-                    return Ok(false);
-                }
+            let comma = token.kind == Kind::Char && self.raw(token) == b",";
+            if !comma && !matches!(token.kind, Kind::Assign | Kind::Declare) {
+                self.next = mark;
+                return Ok(false);
+            }
+            self.next_non_space();
+            self.scope.known.push(self.raw(variable));
+            if let Some(place) = names.get_mut(count) {
+                *place = Some(variable);
+            }
+            count += 1;
+            if !comma {
+                return Ok(token.kind == Kind::Assign);
+            }
+            if context != "range" || count > 1 {
+                return self.error(format!("too many declarations in {context}"));
+            }
+            match self.peek_non_space().kind {
+                Kind::Variable | Kind::RightDelim | Kind::RightParen => {}
+                _ => return self.error("range can only initialize variables"),
             }
         }
     }
 
-    fn check_pipeline(&self, commands: &[NodeId], context: &str) -> Parsed<()> {
+    fn check_pipeline(&self, commands: Part, context: &str) -> Parsed<()> {
         if commands.is_empty() {
             return self.error(format!("missing value for {context}"));
         }
-        for (i, command) in commands.iter().enumerate().skip(1) {
-            let Some(NodeKind::Command(args)) = self.kind(*command) else { continue };
-            let first = args.first().and_then(|arg| self.kind(*arg));
+        for (i, command) in self.parts.children(commands).iter().enumerate().skip(1) {
+            let NodeKind::Command(args) = self.parts.kind(*command) else { continue };
+            let first = self.parts.children(args).first().map(|arg| self.parts.kind(*arg));
             if matches!(
                 first,
                 Some(
                     NodeKind::Bool(_)
                         | NodeKind::Dot
                         | NodeKind::Nil
-                        | NodeKind::Number(_)
-                        | NodeKind::Str { .. }
+                        | NodeKind::Number { .. }
+                        | NodeKind::Str(_)
                 )
             ) {
                 return self.error(format!("non executable command in pipeline stage {}", i + 1));
@@ -108,17 +106,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn kind(&self, id: NodeId) -> Option<&NodeKind> {
-        self.nodes.get(id.0 as usize).map(|node| &node.kind)
-    }
-
     fn command(&mut self) -> Parsed<NodeId> {
         let pos = self.peek_non_space().start;
-        let mut args = Vec::new();
+        let from = self.pending.len();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                args.push(operand);
+                self.pending.push(operand);
             }
             let token = self.next();
             match token.kind {
@@ -128,12 +122,13 @@ impl Parser<'_> {
                     break;
                 }
                 Kind::Pipe => break,
-                _ => return self.unexpected(&token, "operand"),
+                _ => return self.unexpected(token, "operand"),
             }
         }
-        if args.is_empty() {
+        if self.pending.len() == from {
             return self.error("empty command");
         }
+        let args = self.children(from);
         Ok(self.push(pos, NodeKind::Command(args)))
     }
 
@@ -143,71 +138,73 @@ impl Parser<'_> {
         if first.kind != Kind::Field {
             return Ok(Some(node));
         }
-        let mut added: Vec<Str> = Vec::new();
+        let start = self.parts.names.len() as u32;
         while self.peek().kind == Kind::Field {
             let token = self.next();
-            added.push(self.field_name(&token));
+            self.parts.names.push(field_name(token));
         }
+        let added = Part { start, end: self.parts.names.len() as u32 };
         // A field or variable takes the further fields, and the place of the first of them.
         let pos = first.start;
-        match self.kind(node) {
-            Some(NodeKind::Field(fields)) => {
-                let fields = fields.iter().cloned().chain(added).collect();
-                Ok(Some(self.push(pos, NodeKind::Field(fields))))
+        let kind = match self.parts.kind(node) {
+            // Its own name is the last one before those.
+            NodeKind::Field(fields) => NodeKind::Field(Part { start: fields.start, end: added.end }),
+            NodeKind::Variable { name, slot, .. } => NodeKind::Variable { name, slot, fields: added },
+            NodeKind::Bool(value) => return self.after_term(value.to_string().as_bytes()),
+            NodeKind::Str(literal) => {
+                let quoted = self.parts.literals.get(literal as usize).map(|literal| literal.quoted);
+                return self.after_term(quoted.map_or(b"", |quoted| quoted.of(self.text)));
             }
-            Some(NodeKind::Variable { name, slot, .. }) => {
-                let kind = NodeKind::Variable { name: name.clone(), slot: *slot, fields: added };
-                Ok(Some(self.push(pos, kind)))
-            }
-            Some(NodeKind::Bool(value)) => self.after_term(&value.to_string()),
-            Some(NodeKind::Str { quoted, .. }) => self.after_term(&quoted.clone()),
-            Some(NodeKind::Number(number)) => self.after_term(&number.text.clone()),
-            Some(NodeKind::Nil) => self.after_term("nil"),
-            Some(NodeKind::Dot) => self.after_term("."),
-            _ => Ok(Some(self.push(pos, NodeKind::Chain { node, fields: added }))),
-        }
+            NodeKind::Number { text, .. } => return self.after_term(text.of(self.text)),
+            NodeKind::Nil => return self.after_term(b"nil"),
+            NodeKind::Dot => return self.after_term(b"."),
+            _ => NodeKind::Chain { node, fields: added },
+        };
+        Ok(Some(self.push(pos, kind)))
     }
 
-    fn after_term<T>(&self, term: &str) -> Parsed<T> {
-        self.error(format!("unexpected . after term {}", quote(term.as_bytes())))
-    }
-
-    fn field_name(&self, token: &Token) -> Str {
-        Str::from(self.text.get(token.start + 1..token.end).unwrap_or_default())
+    fn after_term<T>(&self, term: &[u8]) -> Parsed<T> {
+        self.error(format!("unexpected . after term {}", quote(term)))
     }
 
     fn term(&mut self) -> Parsed<Option<NodeId>> {
         let token = self.next_non_space();
-        let raw = self.raw(&token);
+        let raw = self.raw(token);
         let kind = match token.kind {
             Kind::Identifier => match self.functions.index(raw) {
-                Some(function) => NodeKind::Identifier { name: raw.into(), function },
-                None => return self.error(format!("function {} not defined", quote(raw.as_bytes()))),
+                Some(function) => NodeKind::Identifier { name: span(token), function },
+                None => return self.error(format!("function {} not defined", quote(raw))),
             },
             Kind::Dot => NodeKind::Dot,
             Kind::Keyword(Keyword::Nil) => NodeKind::Nil,
             Kind::Variable => {
-                if !self.scope.known.iter().any(|known| &**known == raw) {
-                    return self.error(format!("undefined variable {}", quote(raw.as_bytes())));
+                if !self.scope.known.contains(&raw) {
+                    return self.error(format!("undefined variable {}", quote(raw)));
                 }
-                NodeKind::Variable { name: raw.into(), slot: self.scope.slot(raw), fields: Vec::new() }
+                NodeKind::Variable { name: span(token), slot: self.scope.slot(raw), fields: Part::EMPTY }
             }
-            Kind::Field => NodeKind::Field(vec![self.field_name(&token)]),
-            Kind::Bool => NodeKind::Bool(raw == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => match Number::parse(raw) {
-                Ok(number) => NodeKind::Number(Box::new(number)),
-                Err(problem) => return self.error(problem),
-            },
+            Kind::Field => {
+                let start = self.parts.names.len() as u32;
+                self.parts.names.push(field_name(token));
+                NodeKind::Field(Part { start, end: start + 1 })
+            }
+            Kind::Bool => NodeKind::Bool(raw == b"true"),
+            Kind::CharConstant | Kind::Complex | Kind::Number => {
+                match Number::parse(&String::from_utf8_lossy(raw)) {
+                    Ok(number) => {
+                        self.parts.numbers.push(number);
+                        NodeKind::Number { text: span(token), number: self.parts.numbers.len() as u32 - 1 }
+                    }
+                    Err(problem) => return self.error(problem),
+                }
+            }
             Kind::LeftParen => {
                 self.deeper("max expression depth exceeded")?;
                 let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
                 self.depth -= 1;
                 return Ok(Some(pipe));
             }
-            Kind::String | Kind::RawString => match unquote(raw) {
-                Some(value) => NodeKind::Str { value: value.into(), quoted: raw.into() },
-                None => return self.error("invalid syntax"),
-            },
+            Kind::String | Kind::RawString => NodeKind::Str(self.literal(token)?),
             _ => {
                 self.next -= 1;
                 return Ok(None);
@@ -215,4 +212,13 @@ impl Parser<'_> {
         };
         Ok(Some(self.push(token.start, kind)))
     }
+}
+
+fn span(token: Token) -> Span {
+    Span { start: token.start, end: token.end }
+}
+
+/// The name of a field, without its dot.
+fn field_name(token: Token) -> Span {
+    Span { start: token.start + 1, end: token.end }
 }
