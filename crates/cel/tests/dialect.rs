@@ -144,7 +144,8 @@ fn commit_status_expressions_yield_strings() {
 #[test]
 fn expressions_without_a_fixed_type_yield_json() {
     let claims = json!({"sub": "repo:org/app", "n": 1});
-    let value = |text: &str| Expression::compile(text, &["claims"]).unwrap().evaluate_json([("claims", &claims)]);
+    let value =
+        |text: &str| Expression::compile(text, &["claims"]).unwrap().evaluate_json([("claims", &claims)]);
     assert_eq!(value("claims.sub.split(':')"), Ok(json!(["repo", "org/app"])));
     assert_eq!(value("{'a': claims.n}"), Ok(json!({"a": 1})));
     assert!(Expression::compile("other.x", &["claims"]).is_err());
