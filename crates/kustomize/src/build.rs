@@ -6,7 +6,7 @@ use crate::error::BuildErrors;
 use crate::fs::{FileSystem, clean};
 use crate::inputs::Inputs;
 use crate::kustomization::SortOptions;
-use crate::load::{Place, Session};
+use crate::load::{Fetch, Place, Session};
 use crate::options::{Options, Reorder};
 use crate::origin::{Origin, list_to_yaml};
 use crate::refs::{resolve_vars, update_names};
@@ -45,7 +45,23 @@ impl Build {
 /// # Errors
 /// Every independent problem of the inputs, each with its file, field and, where known, line.
 pub fn build(fs: &dyn FileSystem, root: &str, options: &Options) -> Result<Build, BuildErrors> {
-    let mut session = Session::new(fs, options);
+    finished(Session::new(fs, options, None), root, options)
+}
+
+/// As [`build`], with what lies on the network fetched by `fetch`.
+///
+/// # Errors
+/// As [`build`]; and what `fetch` could not fetch.
+pub fn build_with_remotes(
+    fs: &dyn FileSystem,
+    root: &str,
+    options: &Options,
+    fetch: &Fetch<'_>,
+) -> Result<Build, BuildErrors> {
+    finished(Session::new(fs, options, Some(fetch)), root, options)
+}
+
+fn finished(mut session: Session<'_>, root: &str, options: &Options) -> Result<Build, BuildErrors> {
     let resources = run(&mut session, root);
     let mut yaml = String::new();
     if session.errors.is_empty() {

@@ -19,8 +19,8 @@
 //! # Ok::<(), kustomize::BuildErrors>(())
 //! ```
 //!
-//! Not done here, each with an error that says so: remote bases and files, charts (`helmCharts`), KRM functions and exec
-//! plugins. What kustomize reads from comments (kpt's schemas) is not read.
+//! Remote bases and files are refused by [`build`]; with [`build_with_remotes`] the caller fetches them. Not done here, each
+//! with an error that says so: charts (`helmCharts`), KRM functions and exec plugins. What kustomize reads from comments (kpt's schemas) is not read.
 
 mod build;
 mod config;
@@ -40,11 +40,12 @@ mod select;
 mod target;
 mod transform;
 
-pub use build::{Build, build};
+pub use build::{Build, build, build_with_remotes};
 pub use error::{BuildError, BuildErrors};
 pub use fs::{
     DiskFileSystem, FileSystem, FsError, MemoryFileSystem, OverlayFileSystem, base_name, clean, join, parent,
 };
 pub use inputs::Inputs;
+pub use load::{Fetch, Fetched, Remote, RemoteDirectory};
 pub use options::{Limits, LoadRestrictions, Options, Reorder, RootDecoding};
 pub use resource::{Gvk, Resource, ResourceId};

@@ -2,11 +2,17 @@
 
 use std::fmt::Write as _;
 
+use crate::load::RemoteDirectory;
+
 /// The origin of an object, or a transformer that changed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// Path of the file or directory, relative to where the build began.
     pub(crate) path: String,
+    /// The repository that the path lies in; empty for the local one.
+    pub(crate) repository: String,
+    /// Branch, tag or commit of that.
+    pub(crate) reference: String,
     /// The kustomization or plugin file that configured a generator or transformer.
     pub(crate) configured_in: String,
     /// The generator or transformer.
@@ -28,6 +34,16 @@ impl Origin {
         Self { path: join(&self.path, path), ..self.clone() }
     }
 
+    /// The origin of a directory in a fetched repository.
+    pub(crate) fn in_repository(&self, directory: &RemoteDirectory) -> Self {
+        Self {
+            path: directory.path.clone(),
+            repository: directory.repository.clone(),
+            reference: directory.reference.clone(),
+            ..self.clone()
+        }
+    }
+
     /// The origin of what a built-in generator or transformer of a kustomization file makes.
     pub(crate) fn builtin(&self, file_name: &str, kind: &str) -> Self {
         Self {
@@ -38,6 +54,7 @@ impl Origin {
                 kind: kind.to_owned(),
                 ..Plugin::default()
             },
+            ..self.clone()
         }
     }
 
@@ -55,6 +72,8 @@ impl Origin {
             }
         };
         line("path", &self.path);
+        line("repo", &self.repository);
+        line("ref", &self.reference);
         line("configuredIn", &self.configured_in);
         let by = &self.configured_by;
         if *by != Plugin::default() {
@@ -102,11 +121,11 @@ fn join(base: &str, path: &str) -> String {
 
 /// Quotes what would not read as a string.
 fn quoted(text: &str) -> String {
-    let plain = yaml::resolve_plain(text, yaml::Profile::V2).tag() == yaml::Tag::Str
-        && !text.contains([':', '#', '\'', '"', '{', '[', '*', '&', '!', '|', '>', '%', '@', '`', '\n'])
-        && !text.starts_with(['-', '?', ' ', ','])
-        && !text.ends_with(' ');
-    if plain { text.to_owned() } else { format!("{text:?}") }
+    match yaml::style_of(text) {
+        yaml::Style::Plain => text.to_owned(),
+        yaml::Style::SingleQuoted => format!("'{}'", text.replace('\'', "''")),
+        _ => format!("{text:?}"),
+    }
 }
 
 #[cfg(test)]

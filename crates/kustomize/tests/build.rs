@@ -1,6 +1,9 @@
 //! What a build promises beyond its output: all errors at once, limits, confinement, what it read.
 
-use kustomize::{Build, BuildErrors, LoadRestrictions, MemoryFileSystem, Options, RootDecoding, build};
+use kustomize::{
+    Build, BuildErrors, Fetched, LoadRestrictions, MemoryFileSystem, Options, Remote, RootDecoding, build,
+    build_with_remotes,
+};
 
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
 
@@ -203,4 +206,60 @@ fn builds_run_side_by_side_and_agree() {
     assert!(
         outputs.iter().all(|output| output == "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: p-a\n")
     );
+}
+
+#[test]
+fn the_caller_fetches_what_is_remote() {
+    let files = files(&[
+        (
+            "app/kustomization.yaml",
+            "resources:\n- https://example.com/org/repo//overlay?ref=v1\n- https://example.com/b.yaml\nbuildMetadata: [originAnnotations]\n\
+             configMapGenerator: [{name: c, files: ['f.yaml=https://example.com/f.yaml'], options: {disableNameSuffixHash: true}}]\n",
+        ),
+        ("checkout/overlay/kustomization.yaml", "resources: [../base]\n"),
+        ("checkout/base/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("checkout/base/a.yaml", CONFIG_MAP),
+    ]);
+    let asked = std::sync::Mutex::new(Vec::new());
+    let fetch = |remote: &Remote| match remote {
+        Remote::File { url } => {
+            asked.lock().unwrap().push(url.clone());
+            Ok(Fetched::Content(CONFIG_MAP.replace("name: a", "name: b").into_bytes()))
+        }
+        Remote::Directory(directory) => {
+            asked.lock().unwrap().push(format!("{}@{}", directory.repository, directory.reference));
+            Ok(Fetched::Checkout("checkout".to_owned()))
+        }
+    };
+    let options = Options::command_line();
+    let built = build_with_remotes(&files, "app", &options, &fetch).unwrap().to_yaml();
+    assert!(
+        built.contains("path: base/a.yaml\n      repo: https://example.com/org/repo\n      ref: v1"),
+        "{built}"
+    );
+    assert!(built.contains("  name: b\n") && built.contains("f.yaml: |"), "{built}");
+    let mut asked = asked.into_inner().unwrap();
+    asked.sort();
+    assert_eq!(
+        asked,
+        ["https://example.com/b.yaml", "https://example.com/f.yaml", "https://example.com/org/repo@v1"]
+    );
+    let refused = build(&files, "app", &options).unwrap_err();
+    assert_eq!(refused.errors().len(), 3, "{refused}");
+}
+
+#[test]
+fn a_fetched_repository_is_a_limit_of_its_own() {
+    let files = files(&[
+        ("app/kustomization.yaml", "resources: ['github.com/org/repo']\n"),
+        ("checkout/kustomization.yaml", "resources: [../private]\n"),
+        ("private/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("private/a.yaml", CONFIG_MAP),
+    ]);
+    let fetch = |_: &Remote| Ok(Fetched::Checkout("checkout".to_owned()));
+    let failure = build_with_remotes(&files, "app", &Options::default(), &fetch).unwrap_err().to_string();
+    assert!(failure.contains("outside of the repository"), "{failure}");
+    let fetch = |_: &Remote| Err("no route to host".to_owned());
+    let failure = build_with_remotes(&files, "app", &Options::default(), &fetch).unwrap_err().to_string();
+    assert!(failure.ends_with("github.com/org/repo: no route to host"), "{failure}");
 }

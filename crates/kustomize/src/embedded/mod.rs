@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 pub(crate) fn write(document: &Value, original: &str, edits: &[Edit]) -> Option<String> {
     match original.trim_start().as_bytes().first() {
         Some(b'{' | b'[') => {
-            let json = sorted(document.to_json().ok()?);
+            let json = sorted(quoted_empties(document.clone()).to_json().ok()?);
             let pretty = original.contains('\n') && original.contains("  ");
             Some(escape_html(
                 &if pretty { serde_json::to_string_pretty(&json) } else { serde_json::to_string(&json) }
@@ -45,6 +45,17 @@ pub(crate) fn write(document: &Value, original: &str, edits: &[Edit]) -> Option<
             .or_else(|| yaml::to_yaml(document).ok())
             .map(|text| text.trim().to_owned()),
     }
+}
+
+/// What was made without text and type is an empty string where all collections are in braces.
+fn quoted_empties(mut value: Value) -> Value {
+    match &mut value {
+        Value::Scalar(scalar) if scalar.is_untagged() && scalar.text().is_empty() => return Value::str(""),
+        Value::Scalar(_) => {}
+        Value::Seq(items) => items.iter_mut().for_each(|item| *item = quoted_empties(std::mem::take(item))),
+        Value::Map(map) => map.values_mut().for_each(|item| *item = quoted_empties(std::mem::take(item))),
+    }
+    value
 }
 
 /// The text with every edit made in place; `None` if one is not of a scalar that stands on a single line.

@@ -7,4 +7,5 @@ mod session;
 
 pub(crate) use json::{json_patch, to_json};
 pub(crate) use remote::is_remote;
+pub use remote::{Fetch, Fetched, Remote, RemoteDirectory};
 pub(crate) use session::{Place, Session};

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use schema::Schema;
 use yaml::{ReadLimits, Value};
 
+use super::{Fetch, Fetched, Remote, RemoteDirectory};
 use crate::error::BuildError;
 use crate::fs::{FileSystem, FsError, join, parent};
 use crate::growth::Growth;
@@ -27,6 +28,7 @@ pub(crate) struct Place {
 pub(crate) struct Session<'a> {
     pub(crate) fs: &'a dyn FileSystem,
     pub(crate) options: &'a Options,
+    fetch: Option<&'a Fetch<'a>>,
     pub(crate) schema: Schema,
     /// Whether a kustomization has chosen the schema: the first that does wins.
     pub(crate) schema_chosen: bool,
@@ -50,10 +52,11 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(fs: &'a dyn FileSystem, options: &'a Options) -> Self {
+    pub(crate) fn new(fs: &'a dyn FileSystem, options: &'a Options, fetch: Option<&'a Fetch<'a>>) -> Self {
         Self {
             fs,
             options,
+            fetch,
             schema: Schema::builtin(),
             schema_chosen: false,
             broken_schema: None,
@@ -148,7 +151,7 @@ impl<'a> Session<'a> {
     /// If it is not there, is not allowed, or exceeds the limits.
     pub(crate) fn load(&mut self, dir: &str, entry: &str) -> Result<Cow<'a, [u8]>, String> {
         if super::is_remote(entry) {
-            return Err(format!("{entry} is remote; remote files are not fetched, add it to the source"));
+            return self.fetch_file(entry).map(Cow::Owned);
         }
         let path = self.path(dir, entry)?;
         if self.options.load_restrictions == LoadRestrictions::RootOnly && self.fs.is_file(&path) {
@@ -163,15 +166,43 @@ impl<'a> Session<'a> {
         self.read(&path).map_err(|error| error.to_string())
     }
 
+    /// Whether the caller has a way to fetch.
+    pub(crate) fn can_fetch(&self) -> bool {
+        self.fetch.is_some()
+    }
+
+    fn fetch_file(&mut self, entry: &str) -> Result<Vec<u8>, String> {
+        let Some(fetch) = self.fetch else {
+            return Err(format!("{entry} is remote; remote files are not fetched, add it to the source"));
+        };
+        let content = match Remote::parse(entry)? {
+            Remote::Directory(_) => return Err(format!("{entry} is a repository, not a file")),
+            file => match fetch(&file)? {
+                Fetched::Content(content) => content,
+                Fetched::Checkout(_) => return Err(format!("{entry} is a repository, not a file")),
+            },
+        };
+        self.count(entry, content.len()).map_err(|error| error.to_string())?;
+        Ok(content)
+    }
+
+    /// Fetches a repository. Returns its root in the file system.
+    ///
+    /// # Errors
+    /// If there is no way to fetch, or it fails.
+    pub(crate) fn fetch_directory(&mut self, directory: RemoteDirectory) -> Result<String, String> {
+        let fetch = self.fetch.ok_or("remote bases are not fetched, add it to the source")?;
+        match fetch(&Remote::Directory(directory))? {
+            Fetched::Checkout(root) => Ok(root),
+            Fetched::Content(_) => Err("the repository was fetched as a file".to_owned()),
+        }
+    }
+
     /// Reads a file by its path in the file system.
     pub(crate) fn read(&mut self, path: &str) -> Result<Cow<'a, [u8]>, FsError> {
-        let limits = &self.options.limits;
-        let exceeded = |what: &str| FsError::Io {
-            path: path.to_owned(),
-            reason: format!("the build exceeds the limit of {what}"),
-        };
-        if self.fs.size(path).is_some_and(|size| size > limits.file_bytes as u64) {
-            return Err(exceeded(&format!("{} bytes a file", limits.file_bytes)));
+        let file_bytes = self.options.limits.file_bytes;
+        if self.fs.size(path).is_some_and(|size| size > file_bytes as u64) {
+            return Err(exceeded(path, &format!("{file_bytes} bytes a file")));
         }
         let content = match self.fs.read(path) {
             Ok(content) => content,
@@ -183,19 +214,30 @@ impl<'a> Session<'a> {
             }
         };
         self.inputs.files.insert(path.to_owned());
-        self.reads += 1;
-        self.bytes = self.bytes.saturating_add(content.len());
-        if content.len() > limits.file_bytes {
-            return Err(exceeded(&format!("{} bytes a file", limits.file_bytes)));
-        }
-        if self.bytes > limits.total_bytes {
-            return Err(exceeded(&format!("{} bytes in all", limits.total_bytes)));
-        }
-        if self.reads > limits.files {
-            return Err(exceeded(&format!("{} files", limits.files)));
-        }
+        self.count(path, content.len())?;
         Ok(content)
     }
+
+    /// Counts what was read against the limits.
+    fn count(&mut self, path: &str, length: usize) -> Result<(), FsError> {
+        self.reads += 1;
+        self.bytes = self.bytes.saturating_add(length);
+        let limits = &self.options.limits;
+        if length > limits.file_bytes {
+            return Err(exceeded(path, &format!("{} bytes a file", limits.file_bytes)));
+        }
+        if self.bytes > limits.total_bytes {
+            return Err(exceeded(path, &format!("{} bytes in all", limits.total_bytes)));
+        }
+        if self.reads > limits.files {
+            return Err(exceeded(path, &format!("{} files", limits.files)));
+        }
+        Ok(())
+    }
+}
+
+fn exceeded(path: &str, what: &str) -> FsError {
+    FsError::Io { path: path.to_owned(), reason: format!("the build exceeds the limit of {what}") }
 }
 
 /// Whether `path` is `dir` or lies below it.

@@ -6,9 +6,11 @@ use serde_json::Value as Json;
 
 use super::{Accumulator, Target, configure, load_target, plugins, schema};
 use crate::config::{Config, default_config, from_crds, from_file};
+use crate::fs::join;
 use crate::generate::merge_generated;
 use crate::kustomization::decode::Findings;
-use crate::load::{Place, Session, is_remote, to_json};
+use crate::load::{Place, Remote, Session, is_remote, to_json};
+use crate::origin::Origin;
 use crate::refs::mark_var_sources;
 use crate::resource::{Behavior, Resource};
 use crate::transform::{Transformer, World};
@@ -142,7 +144,16 @@ pub(super) fn add_entry(
         return;
     }
     if is_remote(entry) {
-        session.fail(place, format!("{entry} is remote; remote bases are not fetched, add it to the source"));
+        if !session.can_fetch() {
+            session.fail(
+                place,
+                format!("{entry} is remote; remote bases are not fetched, add it to the source"),
+            );
+        } else if matches!(Remote::parse(entry), Ok(Remote::File { .. })) {
+            add_file(session, target, acc, entry, place);
+        } else if let Some(base) = open_remote(session, target, entry, place) {
+            add_base(session, target, acc, entry, base, place);
+        }
         return;
     }
     let path = match session.path(&target.dir, entry) {
@@ -155,19 +166,30 @@ pub(super) fn add_entry(
     if session.is_file(&path) {
         add_file(session, target, acc, entry, place);
     } else if session.is_dir(&path) {
-        if let Some(mut base) = open(session, target, entry, &path, place) {
-            if base.kustomization.component {
-                session.fail(place, format!("{entry} is a component; list it under components"));
-                return;
-            }
-            base.kustomization.build_metadata.clone_from(&target.kustomization.build_metadata);
-            let mut inner = Accumulator::default();
-            accumulate(session, &base, &mut inner);
-            merge(session, place, acc, inner);
+        if let Some(base) = open(session, target, entry, &path, place) {
+            add_base(session, target, acc, entry, base, place);
         }
     } else {
         session.fail(place, format!("no such file or directory: {path}"));
     }
+}
+
+fn add_base(
+    session: &mut Session<'_>,
+    target: &Target,
+    acc: &mut Accumulator,
+    entry: &str,
+    mut base: Target,
+    place: &Place,
+) {
+    if base.kustomization.component {
+        session.fail(place, format!("{entry} is a component; list it under components"));
+        return;
+    }
+    base.kustomization.build_metadata.clone_from(&target.kustomization.build_metadata);
+    let mut inner = Accumulator::default();
+    accumulate(session, &base, &mut inner);
+    merge(session, place, acc, inner);
 }
 
 fn add_component(
@@ -177,25 +199,30 @@ fn add_component(
     entry: &str,
     place: &Place,
 ) {
-    if entry.is_empty() || is_remote(entry) {
+    if entry.is_empty() || is_remote(entry) && !session.can_fetch() {
         session.fail(place, format!("{entry:?} is not a local directory; remote components are not fetched"));
         return;
     }
-    let path = match session.path(&target.dir, entry) {
-        Ok(path) => path,
-        Err(error) => {
-            session.fail(place, error);
+    let component = if is_remote(entry) {
+        open_remote(session, target, entry, place)
+    } else {
+        let path = match session.path(&target.dir, entry) {
+            Ok(path) => path,
+            Err(error) => {
+                session.fail(place, error);
+                return;
+            }
+        };
+        if !session.is_dir(&path) {
+            session.fail(
+                place,
+                format!("{path} is not a directory; a component is a directory with a kustomization"),
+            );
             return;
         }
+        open(session, target, entry, &path, place)
     };
-    if !session.is_dir(&path) {
-        session.fail(
-            place,
-            format!("{path} is not a directory; a component is a directory with a kustomization"),
-        );
-        return;
-    }
-    let Some(component) = open(session, target, entry, &path, place) else { return };
+    let Some(component) = component else { return };
     if !component.kustomization.component {
         session.fail(place, format!("{entry} is not a component; its kind must be Component"));
         return;
@@ -235,6 +262,38 @@ fn open(
         session.fail(place, format!("path {entry:?} is ambiguous; check the indentation of the list"));
         return None;
     }
+    let origin = target.origin.append(entry);
+    open_at(session, target, path, target.repository.clone(), origin, place)
+}
+
+/// Fetches a repository, and loads the kustomization of a directory in it.
+fn open_remote(session: &mut Session<'_>, target: &Target, entry: &str, place: &Place) -> Option<Target> {
+    let fetched = Remote::parse(entry).and_then(|remote| match remote {
+        Remote::File { .. } => Err("is a file, not a directory".to_owned()),
+        Remote::Directory(directory) => {
+            let root = session.fetch_directory(directory.clone())?;
+            let path = join(&root, &directory.path).unwrap_or_default();
+            Ok((root, path, target.origin.in_repository(&directory)))
+        }
+    });
+    match fetched {
+        Ok((root, path, origin)) => open_at(session, target, &path, Some(root), origin, place),
+        Err(error) => {
+            session.fail(place, format!("{entry}: {error}"));
+            None
+        }
+    }
+}
+
+/// Loads the kustomization at a path, which must not lead out of `repository` or back to where the build came from.
+fn open_at(
+    session: &mut Session<'_>,
+    target: &Target,
+    path: &str,
+    repository: Option<String>,
+    origin: Origin,
+    place: &Place,
+) -> Option<Target> {
     let dir = match session.fs.resolve(path) {
         Ok(dir) => dir,
         Err(error) => {
@@ -242,6 +301,13 @@ fn open(
             return None;
         }
     };
+    if let Some(root) = &repository
+        && !is_same_or_below(&dir, root)
+    {
+        session
+            .fail(place, format!("{dir} is outside of the repository in {root}, whose bases must lie in it"));
+        return None;
+    }
     let mut parents = target.parents.clone();
     parents.push(target.dir.clone());
     if parents.len() > session.options.limits.depth {
@@ -253,8 +319,9 @@ fn open(
         session.fail(place, format!("cycle: {} contains {}, which led here", shown(&dir), shown(parent)));
         return None;
     }
-    let origin = target.origin.append(entry);
-    load_target(session, &dir, place, parents, origin)
+    let mut loaded = load_target(session, &dir, place, parents, origin)?;
+    loaded.repository = repository;
+    Some(loaded)
 }
 
 /// Whether `path` is `dir` or lies below it.

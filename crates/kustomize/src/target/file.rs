@@ -73,6 +73,7 @@ pub(crate) fn load_target(
         kustomization: parsed.kustomization,
         tree,
         parents,
+        repository: None,
         origin,
     };
     for (field, successor) in parsed.deprecated {

@@ -29,6 +29,8 @@ pub(crate) struct Target {
     tree: yaml::Value,
     /// Directories that led here, the root first.
     parents: Vec<String>,
+    /// Root of the fetched repository that it lies in, if it does.
+    repository: Option<String>,
     /// Where it is, as `buildMetadata` tells.
     pub(crate) origin: Origin,
 }

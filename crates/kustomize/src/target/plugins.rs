@@ -127,6 +127,7 @@ fn plugin_origin(plugin: &Resource) -> Option<Origin> {
             name: id.name.clone(),
             namespace: id.namespace.clone(),
         },
+        ..origin.clone()
     })
 }
 
