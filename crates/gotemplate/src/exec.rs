@@ -88,7 +88,8 @@ pub struct Exec<'a> {
     base: usize,
     /// The node being evaluated, which errors show.
     at: NodeId,
-    template: Str,
+    /// The template being run.
+    template: Option<Arc<Template>>,
     /// Whether the last argument of any type came out of a collection: its nil has a type then.
     typed_nil: std::cell::Cell<bool>,
     spare: Vec<Vec<Value>>,
@@ -117,7 +118,7 @@ impl<'a> Exec<'a> {
             stack: Vec::new(),
             base: 0,
             at: NodeId(0),
-            template: Str::default(),
+            template: None,
             typed_nil: std::cell::Cell::new(false),
             spare: Vec::new(),
             state,
@@ -197,7 +198,7 @@ impl<'a> Exec<'a> {
         text
     }
 
-    fn template(&self, name: &[u8], root: &str) -> Result<Template, Box<Error>> {
+    fn template(&self, name: &[u8], root: &str) -> Result<Arc<Template>, Box<Error>> {
         self.set.get(name).cloned().ok_or_else(|| {
             let name = crate::quote::quote(name);
             let root = crate::quote::quote(root.as_bytes());
@@ -206,8 +207,8 @@ impl<'a> Exec<'a> {
     }
 
     /// Runs a template with a frame of its own; its output goes to `out`.
-    fn enter(&mut self, template: &Template, dot: Slot) -> Run<()> {
-        let name = std::mem::replace(&mut self.template, template.name.clone());
+    fn enter(&mut self, template: &Arc<Template>, dot: Slot) -> Run<()> {
+        let outer = self.template.replace(Arc::clone(template));
         let (base, at) = (self.base, self.at);
         self.base = self.stack.len();
         self.stack.resize_with(self.base + template.slots.max(1) as usize, Slot::default);
@@ -227,7 +228,7 @@ impl<'a> Exec<'a> {
         if result.is_ok() {
             self.at = at;
         }
-        self.template = name;
+        self.template = outer;
         result
     }
 
@@ -237,7 +238,8 @@ impl<'a> Exec<'a> {
 
     fn located(&self, tree: &Tree, message: &dyn std::fmt::Display) -> String {
         let location = tree.location(self.at);
-        let template = crate::quote::quote(&self.template);
+        let template = self.template.as_ref().map(|template| crate::quote::quote(&template.name));
+        let template = template.unwrap_or_default();
         let node = tree.source(self.at);
         format!("template: {location}: executing {template} at <{node}>: {message}")
     }

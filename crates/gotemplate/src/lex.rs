@@ -23,7 +23,6 @@ pub(crate) enum Kind {
     RawString,
     RightDelim,
     RightParen,
-    Space,
     String,
     Text,
     Variable,
@@ -51,31 +50,27 @@ pub(crate) enum Keyword {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
+    /// Whether there are spaces before it, which keep operands apart.
+    pub(crate) spaced: bool,
     /// Where it starts, in bytes.
     pub(crate) start: u32,
     /// Where it ends.
     pub(crate) end: u32,
 }
 
-/// A text in pieces.
-pub(crate) struct Lexed {
-    /// The last one is an error or the end.
-    pub(crate) tokens: Vec<Token>,
-    /// What the error is.
-    pub(crate) problem: String,
-}
-
-/// Cuts the whole text, which is shorter than 4 GiB.
-pub(crate) fn lex(text: &[u8]) -> Lexed {
-    // Most of a template is text: room for the tokens of one that is mostly actions would be too much.
-    let mut lexer = Lexer { text, pos: 0, tokens: Vec::with_capacity(16 + text.len() / 16) };
-    let mut problem = String::new();
-    if let Err(found) = lexer.run() {
-        lexer.pos = found.start;
-        lexer.push(Kind::Error, found.start);
-        problem = found.text;
+/// Cuts the whole text, which is shorter than 4 GiB, into tokens; the last one is an error or the end. The result is what
+/// the error is.
+pub(crate) fn lex(text: &[u8], tokens: &mut Vec<Token>) -> String {
+    tokens.clear();
+    let mut lexer = Lexer { text, pos: 0, spaced: false, tokens };
+    match lexer.run() {
+        Ok(()) => String::new(),
+        Err(problem) => {
+            lexer.pos = problem.start;
+            lexer.push(Kind::Error, problem.start);
+            problem.text
+        }
     }
-    Lexed { tokens: lexer.tokens, problem }
 }
 
 /// The line that a place is in, counted from 1.
@@ -91,10 +86,17 @@ struct Problem {
 struct Lexer<'a> {
     text: &'a [u8],
     pos: usize,
-    tokens: Vec<Token>,
+    /// Whether there are spaces behind the last token.
+    spaced: bool,
+    tokens: &'a mut Vec<Token>,
 }
 
-type Step = Result<(), Problem>;
+/// In a box: nearly every step succeeds.
+type Step = Result<(), Box<Problem>>;
+
+fn fail(start: usize, text: impl Into<String>) -> Step {
+    Err(Box::new(Problem { start, text: text.into() }))
+}
 
 impl Lexer<'_> {
     fn rest(&self) -> &[u8] {
@@ -102,7 +104,8 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, kind: Kind, start: usize) {
-        self.tokens.push(Token { kind, start: start as u32, end: self.pos as u32 });
+        let spaced = std::mem::take(&mut self.spaced);
+        self.tokens.push(Token { kind, spaced, start: start as u32, end: self.pos as u32 });
     }
 
     fn run(&mut self) -> Step {
@@ -140,12 +143,11 @@ impl Lexer<'_> {
 
     fn comment(&mut self) -> Step {
         let start = self.pos;
-        let fail = |text: &str| Err(Problem { start, text: text.to_owned() });
         self.pos += 2;
-        let Some(at) = find(self.rest(), b"*/") else { return fail("unclosed comment") };
+        let Some(at) = find(self.rest(), b"*/") else { return fail(start, "unclosed comment") };
         self.pos += at + 2;
         match self.right_delim() {
-            None => return fail("comment ends before closing delimiter"),
+            None => return fail(start, "comment ends before closing delimiter"),
             Some(false) => self.pos += 2,
             Some(true) => {
                 self.pos += 4;
@@ -175,7 +177,7 @@ impl Lexer<'_> {
             let start = self.pos;
             if let Some(trim) = self.right_delim() {
                 if parens > 0 {
-                    return Err(Problem { start, text: "unclosed left paren".to_owned() });
+                    return fail(start, "unclosed left paren");
                 }
                 let delim = start + if trim { 2 } else { 0 };
                 self.pos = delim + 2;
@@ -190,56 +192,60 @@ impl Lexer<'_> {
     }
 
     fn inside(&mut self, start: usize, parens: &mut usize) -> Step {
-        let fail = |text: String| Err(Problem { start, text });
-        let Some((c, len)) = decode_char(self.rest()) else {
-            return fail("unclosed action".to_owned());
-        };
-        if c.is_ascii() && is_space(c as u8) {
+        let Some(first) = self.text.get(start).copied() else { return fail(start, "unclosed action") };
+        if is_space(first) {
             self.spaces(start);
             return Ok(());
         }
-        self.pos += len;
-        match c {
-            '=' => self.push(Kind::Assign, start),
-            ':' => {
+        self.pos += 1;
+        match first {
+            b'=' => self.push(Kind::Assign, start),
+            b':' => {
                 if self.rest().first() != Some(&b'=') {
-                    return fail("expected :=".to_owned());
+                    return fail(start, "expected :=");
                 }
                 self.pos += 1;
                 self.push(Kind::Declare, start);
             }
-            '|' => self.push(Kind::Pipe, start),
-            '"' => self.quoted(start, b'"', Kind::String, "unterminated quoted string")?,
-            '\'' => self.quoted(start, b'\'', Kind::CharConstant, "unterminated character constant")?,
-            '`' => {
+            b'|' => self.push(Kind::Pipe, start),
+            b'"' => self.quoted(start, b'"', Kind::String, "unterminated quoted string")?,
+            b'\'' => self.quoted(start, b'\'', Kind::CharConstant, "unterminated character constant")?,
+            b'`' => {
                 let Some(at) = memchr::memchr(b'`', self.rest()) else {
-                    return fail("unterminated raw quoted string".to_owned());
+                    return fail(start, "unterminated raw quoted string");
                 };
                 self.pos += at + 1;
                 self.push(Kind::RawString, start);
             }
-            '$' => self.field_or_variable(start, Kind::Variable, Kind::Variable)?,
-            '.' if !self.rest().first().is_none_or(u8::is_ascii_digit) => {
+            b'$' => self.field_or_variable(start, Kind::Variable, Kind::Variable)?,
+            b'.' if !self.rest().first().is_none_or(u8::is_ascii_digit) => {
                 self.field_or_variable(start, Kind::Field, Kind::Dot)?;
             }
-            '.' | '+' | '-' | '0'..='9' => {
+            b'.' | b'+' | b'-' | b'0'..=b'9' => {
                 self.pos = start;
                 self.number(start)?;
             }
-            '(' => {
+            b'(' => {
                 *parens += 1;
                 self.push(Kind::LeftParen, start);
             }
-            ')' => {
+            b')' => {
                 let Some(left) = parens.checked_sub(1) else {
-                    return fail("unexpected right paren".to_owned());
+                    return fail(start, "unexpected right paren");
                 };
                 *parens = left;
                 self.push(Kind::RightParen, start);
             }
-            c if alphanumeric(c) => self.identifier(start)?,
-            ' '..='~' => self.push(Kind::Char, start),
-            c => return fail(format!("unrecognized character in action: {}", unicode(c))),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(start)?,
+            b' '..=b'~' => self.push(Kind::Char, start),
+            _ => {
+                let (c, len) = self.text.get(start..).and_then(decode_char).unwrap_or(('\u{fffd}', 1));
+                if !alphanumeric(c) {
+                    return fail(start, format!("unrecognized character in action: {}", unicode(c)));
+                }
+                self.pos = start + len;
+                self.identifier(start)?;
+            }
         }
         Ok(())
     }
@@ -251,9 +257,7 @@ impl Lexer<'_> {
         if matches!(self.text.get(last..), Some([_, b'-', b'}', b'}', ..])) {
             self.pos = last;
         }
-        if self.pos > start {
-            self.push(Kind::Space, start);
-        }
+        self.spaced |= self.pos > start;
     }
 
     fn quoted(&mut self, start: usize, quote: u8, kind: Kind, unterminated: &str) -> Step {
@@ -276,7 +280,7 @@ impl Lexer<'_> {
                 _ => {}
             }
         }
-        Err(Problem { start, text: unterminated.to_owned() })
+        fail(start, unterminated)
     }
 
     fn take_word(&mut self) {
@@ -307,7 +311,7 @@ impl Lexer<'_> {
             return Ok(());
         }
         let c = decode_char(self.rest()).map_or('\u{fffd}', |(c, _)| c);
-        Err(Problem { start, text: format!("bad character {}", unicode(c)) })
+        fail(start, format!("bad character {}", unicode(c)))
     }
 
     fn field_or_variable(&mut self, start: usize, kind: Kind, alone: Kind) -> Step {
@@ -352,7 +356,7 @@ impl Lexer<'_> {
         }
         if !good {
             let text = self.text.get(start..self.pos).unwrap_or_default();
-            return Err(Problem { start, text: format!("bad number syntax: {}", quote(text)) });
+            return fail(start, format!("bad number syntax: {}", quote(text)));
         }
         self.push(kind, start);
         Ok(())

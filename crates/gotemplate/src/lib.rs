@@ -44,7 +44,7 @@ pub use function::{Body, Function, Functions};
 pub use number::{parse_float, parse_int, parse_uint};
 pub use object::{Method, Named, Object};
 pub use quote::{printable, quote, quote_into};
-pub use set::{Parsed, Set, Template};
+pub use set::{Parsed, Parser, Set, Template};
 pub use text::{Str, chars, decode_char};
 pub use types::Ty;
 pub use value::{Dict, DictType, Elements, IntKind, List, ListType, Value};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::function::Functions;
-use crate::lex::{Keyword, Kind, Lexed, Token, lex, line};
+use crate::lex::{Keyword, Kind, Token, lex, line};
 use crate::quote::{quote, unquote};
 use crate::set::Template;
 use crate::text::{Str, chars};
@@ -22,11 +22,26 @@ const MAX_DEPTH: u32 = 10_000;
 ///
 /// # Errors
 /// The first problem: `template: NAME:LINE: …`.
-pub(crate) fn parse(name: &Str, text: &Str, functions: &Functions) -> Result<Vec<Template>, Error> {
+pub(crate) fn parse(
+    name: &Str,
+    text: &Str,
+    functions: &Functions,
+    room: &mut Room,
+) -> Result<Vec<Template>, Error> {
     if u32::try_from(text.len()).is_err() {
         return Err(Error::new(format!("template: {}:1: the text is longer than 4 GiB", name.text())));
     }
-    let Lexed { tokens, problem } = lex(text);
+    let Room { tokens, pending } = room;
+    let problem = lex(text, tokens);
+    pending.clear();
+    let count = tokens.len();
+    let parts = Parts {
+        nodes: Vec::with_capacity(count / 2),
+        children: Vec::with_capacity(count / 2),
+        names: Vec::with_capacity(count / 4),
+        literals: Vec::with_capacity(count / 16),
+        ..Parts::default()
+    };
     let mut parser = Parser {
         name,
         text,
@@ -35,8 +50,8 @@ pub(crate) fn parse(name: &Str, text: &Str, functions: &Functions) -> Result<Vec
         problem,
         next: 0,
         furthest: 0,
-        parts: Parts::default(),
-        pending: Vec::new(),
+        parts,
+        pending,
         scope: Scope::new(),
         action: None,
         range_depth: 0,
@@ -44,7 +59,7 @@ pub(crate) fn parse(name: &Str, text: &Str, functions: &Functions) -> Result<Vec
         found: Vec::new(),
         places: HashMap::new(),
     };
-    let root = parser.file()?;
+    let root = parser.file().map_err(|error| *error)?;
     let slots = parser.scope.slots;
     parser.add(Definition { name: name.clone(), root, slots });
     let Parser { parts, found, .. } = parser;
@@ -54,6 +69,16 @@ pub(crate) fn parse(name: &Str, text: &Str, functions: &Functions) -> Result<Vec
         .map(|d| Template { name: d.name, tree: Arc::clone(&tree), root: d.root, slots: d.slots })
         .collect())
 }
+
+/// What parsing needs and does not keep.
+#[derive(Default)]
+pub(crate) struct Room {
+    tokens: Vec<Token>,
+    pending: Vec<NodeId>,
+}
+
+/// From how many templates on they are looked up by a hash.
+const MANY: usize = 16;
 
 struct Definition {
     name: Str,
@@ -114,7 +139,7 @@ struct Parser<'a> {
     name: &'a Str,
     text: &'a [u8],
     functions: &'a Functions,
-    tokens: Vec<Token>,
+    tokens: &'a [Token],
     /// What the last token is about, if it is an error.
     problem: String,
     /// The token to read next.
@@ -123,34 +148,47 @@ struct Parser<'a> {
     furthest: usize,
     parts: Parts,
     /// Children of nodes that are not complete.
-    pending: Vec<NodeId>,
+    pending: &'a mut Vec<NodeId>,
     scope: Scope<'a>,
     /// Where the action begins that is being parsed.
     action: Option<u32>,
     range_depth: u32,
     depth: u32,
     found: Vec<Definition>,
-    /// Where in `found` the template of a name is.
+    /// Where in `found` the template of a name is, once there are [`MANY`].
     places: HashMap<Str, usize>,
 }
 
-type Parsed<T> = Result<T, Error>;
+/// In a box: nearly everything succeeds.
+type Parsed<T> = Result<T, Box<Error>>;
 
 impl<'a> Parser<'a> {
     fn add(&mut self, definition: Definition) {
-        match self.places.get(&definition.name).and_then(|at| self.found.get_mut(*at)) {
+        match self.place(&definition.name).and_then(|at| self.found.get_mut(at)) {
             Some(old) => *old = definition,
             None => {
-                self.places.insert(definition.name.clone(), self.found.len());
                 self.found.push(definition);
+                let known = self.places.len();
+                if self.found.len() >= MANY {
+                    let new = self.found.iter().enumerate().skip(known);
+                    self.places.extend(new.map(|(at, definition)| (definition.name.clone(), at)));
+                }
             }
         }
+    }
+
+    /// Where in `found` the template of a name is.
+    fn place(&self, name: &Str) -> Option<usize> {
+        if self.places.is_empty() {
+            return self.found.iter().position(|definition| definition.name == *name);
+        }
+        self.places.get(name).copied()
     }
 
     fn token_at(&mut self, at: usize) -> Token {
         let at = at.min(self.tokens.len().saturating_sub(1));
         self.furthest = self.furthest.max(at);
-        self.tokens.get(at).copied().unwrap_or(Token { kind: Kind::Eof, start: 0, end: 0 })
+        self.tokens.get(at).copied().unwrap_or(Token { kind: Kind::Eof, spaced: false, start: 0, end: 0 })
     }
 
     fn next(&mut self) -> Token {
@@ -163,21 +201,6 @@ impl<'a> Parser<'a> {
         self.token_at(self.next)
     }
 
-    fn next_non_space(&mut self) -> Token {
-        loop {
-            let token = self.next();
-            if token.kind != Kind::Space {
-                return token;
-            }
-        }
-    }
-
-    fn peek_non_space(&mut self) -> Token {
-        let token = self.next_non_space();
-        self.next -= 1;
-        token
-    }
-
     fn raw(&self, token: Token) -> &'a [u8] {
         self.text.get(token.start as usize..token.end as usize).unwrap_or_default()
     }
@@ -188,7 +211,7 @@ impl<'a> Parser<'a> {
 
     fn error<T>(&self, message: impl std::fmt::Display) -> Parsed<T> {
         let line = self.tokens.get(self.furthest).map_or(1, |token| self.line(token.start));
-        Err(Error::new(format!("template: {}:{line}: {message}", self.name.text())))
+        Err(Box::new(Error::new(format!("template: {}:{line}: {message}", self.name.text()))))
     }
 
     fn unexpected<T>(&self, token: Token, context: &str) -> Parsed<T> {
@@ -220,7 +243,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
-        let token = self.next_non_space();
+        let token = self.next();
         if token.kind == kind { Ok(token) } else { self.unexpected(token, context) }
     }
 
@@ -233,7 +256,12 @@ impl<'a> Parser<'a> {
     /// The children that were found since there were `from`.
     fn children(&mut self, from: usize) -> Part {
         let start = self.parts.children.len() as u32;
-        self.parts.children.extend(self.pending.drain(from..));
+        match self.pending.get(from..) {
+            Some([only]) => self.parts.children.push(*only),
+            Some(several) => self.parts.children.extend_from_slice(several),
+            None => {}
+        }
+        self.pending.truncate(from);
         Part { start, end: self.parts.children.len() as u32 }
     }
 
@@ -272,7 +300,7 @@ impl<'a> Parser<'a> {
             if token.kind == Kind::LeftDelim {
                 let mark = self.next;
                 self.next();
-                if self.next_non_space().kind == Kind::Keyword(Keyword::Define) {
+                if self.next().kind == Kind::Keyword(Keyword::Define) {
                     self.definition()?;
                     continue;
                 }
@@ -287,7 +315,7 @@ impl<'a> Parser<'a> {
 
     /// The place and the name of a template, which is a literal.
     fn template_name(&mut self, context: &str) -> Parsed<(u32, u32, Str)> {
-        let token = self.next_non_space();
+        let token = self.next();
         if !matches!(token.kind, Kind::String | Kind::RawString) {
             return self.unexpected(token, context);
         }
@@ -318,7 +346,7 @@ impl<'a> Parser<'a> {
         let slots = std::mem::replace(&mut self.scope, scope).slots;
         self.range_depth = range_depth;
         self.action = action;
-        if let Some(old) = self.places.get(&name).and_then(|at| self.found.get(*at)) {
+        if let Some(old) = self.place(&name).and_then(|at| self.found.get(at)) {
             if self.parts.blank(root, self.text) {
                 return Ok(());
             }
@@ -331,9 +359,9 @@ impl<'a> Parser<'a> {
     }
 
     fn item_list(&mut self) -> Parsed<(NodeId, End)> {
-        let pos = self.peek_non_space().start;
+        let pos = self.peek().start;
         let from = self.pending.len();
-        while self.peek_non_space().kind != Kind::Eof {
+        while self.peek().kind != Kind::Eof {
             match self.text_or_action()? {
                 Item::Node(node) => self.pending.push(node),
                 Item::End(end) => {
@@ -346,7 +374,7 @@ impl<'a> Parser<'a> {
     }
 
     fn text_or_action(&mut self) -> Parsed<Item> {
-        let token = self.next_non_space();
+        let token = self.next();
         match token.kind {
             Kind::Text => {
                 let span = Span { start: token.start, end: token.end };

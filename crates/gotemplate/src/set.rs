@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::function::Functions;
-use crate::parse::parse;
+use crate::parse::{Room, parse};
 use crate::text::Str;
 use crate::tree::{NodeId, Tree};
 
@@ -22,7 +22,7 @@ pub struct Template {
 /// What a text defines: the template of its own name, and those of its `define` and `block` actions. It can be kept
 /// and added to any number of sets.
 #[derive(Debug, Clone)]
-pub struct Parsed(Arc<[Template]>);
+pub struct Parsed(Arc<[Arc<Template>]>);
 
 impl Parsed {
     /// Parses a text under a name.
@@ -30,7 +30,30 @@ impl Parsed {
     /// # Errors
     /// The first problem, in Go's words: `template: NAME:LINE: …`.
     pub fn new(name: impl Into<Str>, text: impl Into<Str>, functions: &Functions) -> Result<Parsed, Error> {
-        Ok(Parsed(parse(&name.into(), &text.into(), functions)?.into()))
+        Parser::new(functions).parse(name, text)
+    }
+}
+
+/// Parses any number of texts, with the same room to work in.
+pub struct Parser<'f> {
+    functions: &'f Functions,
+    room: Room,
+}
+
+impl<'f> Parser<'f> {
+    /// A parser of templates that call these functions.
+    #[must_use]
+    pub fn new(functions: &'f Functions) -> Parser<'f> {
+        Parser { functions, room: Room::default() }
+    }
+
+    /// As [`Parsed::new`].
+    ///
+    /// # Errors
+    /// As [`Parsed::new`].
+    pub fn parse(&mut self, name: impl Into<Str>, text: impl Into<Str>) -> Result<Parsed, Error> {
+        let templates = parse(&name.into(), &text.into(), self.functions, &mut self.room)?;
+        Ok(Parsed(templates.into_iter().map(Arc::new).collect()))
     }
 }
 
@@ -38,7 +61,7 @@ impl Parsed {
 #[derive(Debug, Default)]
 pub struct Set {
     below: Option<Arc<Set>>,
-    templates: HashMap<Str, Template>,
+    templates: HashMap<Str, Arc<Template>>,
 }
 
 impl Set {
@@ -62,7 +85,7 @@ impl Set {
             {
                 continue;
             }
-            self.templates.insert(template.name.clone(), template.clone());
+            self.templates.insert(template.name.clone(), Arc::clone(template));
         }
     }
 
@@ -77,7 +100,7 @@ impl Set {
 
     /// A template.
     #[must_use]
-    pub fn get(&self, name: &[u8]) -> Option<&Template> {
+    pub fn get(&self, name: &[u8]) -> Option<&Arc<Template>> {
         let mut set = self;
         loop {
             if let Some(template) = set.templates.get(name) {

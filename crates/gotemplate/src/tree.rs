@@ -179,6 +179,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    #[inline]
     pub(crate) fn kind(&self, id: NodeId) -> NodeKind {
         self.nodes.get(id.0 as usize).map_or(NodeKind::Nil, |node| node.kind)
     }

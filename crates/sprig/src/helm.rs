@@ -12,7 +12,7 @@ use crate::state::{Purpose, state};
 /// Name of the template that Helm's others belong to, and of every `tpl` text.
 pub(crate) const ROOT: &str = "gotpl";
 /// How often a template may include itself, deep.
-const MAX_NESTED: u32 = 1000;
+const MAX_NESTED: usize = 1000;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("include", &[Text, Any], include),
@@ -60,19 +60,17 @@ pub(crate) fn is_notice(error: &Error) -> bool {
 fn include(exec: &mut Exec<'_>, a: &[Value]) -> Outcome {
     let name = a.str(0);
     let included = &mut state(exec)?.included;
-    let depth = included.entry(name.clone()).or_insert(0);
-    if *depth > MAX_NESTED {
+    // Few templates are that deep: only then the name is counted.
+    if included.len() > MAX_NESTED && included.iter().filter(|outer| **outer == name).count() > MAX_NESTED {
         let name = name.text();
         return Err(format!(
             "rendering template has a nested reference name: {name}: unable to execute template"
         )
         .into());
     }
-    *depth += 1;
+    included.push(name.clone());
     let result = exec.render_text(&name, ROOT, a.any(1));
-    if let Some(depth) = state(exec)?.included.get_mut(&name) {
-        *depth -= 1;
-    }
+    state(exec)?.included.pop();
     Ok(result?.into())
 }
 

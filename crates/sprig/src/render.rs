@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotemplate::{DictType, Exec, Limits, MissingKey, Parsed, Set, Str, Value};
+use gotemplate::{DictType, Exec, Limits, MissingKey, Parser, Set, Str, Value};
 
 use crate::context::{VALUES, values};
 use crate::error::Error;
@@ -84,11 +84,11 @@ impl Templates {
         let mut files: Vec<(&str, T)> = files.into_iter().collect();
         // Deeper files first, so that what a parent chart defines replaces what a sub-chart defines.
         files.sort_by_cached_key(|(path, _)| Reverse((path.matches('/').count(), *path)));
+        let mut parser = Parser::new(crate::functions());
         let mut set = Set::new();
         let mut rendered = Vec::new();
         for (path, text) in files {
-            let parsed =
-                Parsed::new(path, text, crate::functions()).map_err(|error| Error::parse(path, &error))?;
+            let parsed = parser.parse(path, text).map_err(|error| Error::parse(path, &error))?;
             set.add(&parsed);
             if !path.rsplit('/').next().unwrap_or_default().starts_with('_') {
                 rendered.push(Arc::from(path));

@@ -35,8 +35,8 @@ pub(crate) struct State {
     pub(crate) purpose: Purpose,
     pub(crate) lookup: Option<Lookup>,
     pub(crate) resolve: Option<Resolve>,
-    /// How deep each name is included in itself.
-    pub(crate) included: HashMap<Str, u32>,
+    /// The templates that are being included, each within the one before.
+    pub(crate) included: Vec<Str>,
     pub(crate) parsed: HashMap<Str, Rc<Result<Parsed, gotemplate::Error>>>,
     pub(crate) regexes: Cache,
     pub(crate) regex_size: usize,
@@ -52,7 +52,7 @@ impl State {
             purpose: options.purpose,
             lookup: options.lookup,
             resolve: options.resolve,
-            included: HashMap::new(),
+            included: Vec::new(),
             parsed: HashMap::new(),
             regexes: Cache::default(),
             regex_size: options.regex_size,

@@ -86,14 +86,34 @@ pub fn read(text: &[u8]) -> Result<Value, String> {
 /// An error in go-yaml v2's way: its parser's lines are one too low, and the first line is never named.
 #[must_use]
 pub fn error_text(error: &yaml::ReadError) -> String {
-    const PARSER: [&str; 5] = [
-        "did not find expected",
+    const PARSER: [&str; 8] = [
+        "did not find expected <",
+        "did not find expected node content",
+        "did not find expected key",
+        "did not find expected '-'",
+        "did not find expected ','",
         "found undefined tag",
-        "found duplicate",
+        "found duplicate %",
         "found incompatible",
-        "while parsing",
     ];
-    let parser = PARSER.iter().any(|start| error.message.starts_with(start));
+    // What is wrong with the bytes, or with what the text means, has no line.
+    const NOWHERE: [&str; 10] = [
+        "control characters",
+        "invalid UTF-8",
+        "incomplete UTF-",
+        "invalid UTF-16",
+        "unknown anchor",
+        "anchor '",
+        "document contains",
+        "map merge",
+        "invalid map",
+        "unsupported map",
+    ];
+    let starts = |words: &[&str]| words.iter().any(|start| error.message.starts_with(start));
+    if starts(&NOWHERE) {
+        return format!("yaml: {}", error.message);
+    }
+    let parser = starts(&PARSER);
     let shown = if parser { error.line.saturating_sub(1) } else { error.line };
     if error.line <= 1 || shown == 0 {
         return format!("yaml: {}", error.message);

@@ -21,10 +21,15 @@ impl Exec<'_> {
     }
 
     pub(super) fn argument(&mut self, tree: &Tree, id: NodeId, ty: Ty, dot: &Slot) -> Run<Value> {
+        let kind = tree.kind(id);
+        // Most arguments are texts and fields.
+        if let (NodeKind::Str(literal), Ty::Any | Ty::Reflect | Ty::Str) = (kind, ty) {
+            self.at = id;
+            return Ok(Value::Str(tree.literal(literal)));
+        }
         if let Some(slot) = self.operand(tree, id, dot)? {
             return self.fit(tree, slot, ty);
         }
-        let kind = tree.kind(id);
         if matches!(kind, NodeKind::Nil) {
             if ty.nillable() {
                 self.typed_nil.set(false);
@@ -35,9 +40,6 @@ impl Exec<'_> {
         let found = match (ty, kind) {
             (Ty::Any | Ty::Reflect, NodeKind::Number { number, text }) => {
                 return Ok(self.constant(tree, number, text)?.value);
-            }
-            (Ty::Any | Ty::Reflect | Ty::Str, NodeKind::Str(literal)) => {
-                Some(Value::Str(tree.literal(literal)))
             }
             (Ty::Any | Ty::Reflect | Ty::Bool, NodeKind::Bool(value)) => Some(Value::Bool(value)),
             (Ty::Int(kind), NodeKind::Number { number, .. }) if kind.unsigned() => {

@@ -9,6 +9,11 @@ impl Exec<'_> {
         self.at = id;
         self.step(tree)?;
         let NodeKind::Pipe { declared, commands, .. } = tree.kind(id) else { return Ok(Slot::default()) };
+        if let ([only], true) = (tree.children(commands), declared.is_empty()) {
+            let mut result = self.command(tree, *only, dot, None)?;
+            result.interface = false;
+            return Ok(result);
+        }
         let mut value: Option<Slot> = None;
         for command in tree.children(commands) {
             let mut result = self.command(tree, *command, dot, value)?;

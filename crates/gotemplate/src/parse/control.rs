@@ -23,7 +23,7 @@ impl Control {
 
 impl Parser<'_> {
     pub(super) fn action(&mut self) -> Parsed<Item> {
-        let token = self.next_non_space();
+        let token = self.next();
         if let Kind::Keyword(keyword) = token.kind {
             match keyword {
                 Keyword::Block => return self.block().map(Item::Node),
@@ -48,7 +48,7 @@ impl Parser<'_> {
     }
 
     fn leave(&mut self, pos: u32, kind: NodeKind, word: &str) -> Parsed<Item> {
-        let token = self.next_non_space();
+        let token = self.next();
         if token.kind != Kind::RightDelim {
             return self.unexpected(token, &format!("{{{{{word}}}}}"));
         }
@@ -60,7 +60,7 @@ impl Parser<'_> {
 
     /// `{{else}}`, or the `{{else` of `{{else if`, whose word is left to be read.
     fn else_(&mut self) -> Parsed<()> {
-        if matches!(self.peek_non_space().kind, Kind::Keyword(Keyword::If | Keyword::With)) {
+        if matches!(self.peek().kind, Kind::Keyword(Keyword::If | Keyword::With)) {
             return Ok(());
         }
         self.expect(Kind::RightDelim, "else").map(|_| ())
@@ -101,7 +101,7 @@ impl Parser<'_> {
             _ => false,
         };
         if chained {
-            let word = self.next_non_space();
+            let word = self.next();
             let node = self.control(control)?;
             self.pending.push(node);
             let nodes = self.children(self.pending.len() - 1);
@@ -118,7 +118,7 @@ impl Parser<'_> {
         const CONTEXT: &str = "template clause";
         let (pos, name, _) = self.template_name(CONTEXT)?;
         let mut pipe = None;
-        if self.next_non_space().kind != Kind::RightDelim {
+        if self.next().kind != Kind::RightDelim {
             self.next -= 1;
             pipe = Some(self.pipeline(CONTEXT, Kind::RightDelim)?);
         }

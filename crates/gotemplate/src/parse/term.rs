@@ -8,12 +8,12 @@ use crate::tree::{Declaration, NodeId, NodeKind, Part, Span};
 
 impl<'a> Parser<'a> {
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<NodeId> {
-        let pos = self.peek_non_space().start;
+        let pos = self.peek().start;
         let mut names = [None; 2];
         let assigns = self.declarations(context, &mut names)?;
         let from = self.pending.len();
         loop {
-            let token = self.next_non_space();
+            let token = self.next();
             match token.kind {
                 kind if kind == end => break,
                 Kind::Bool
@@ -52,19 +52,18 @@ impl<'a> Parser<'a> {
         let mut count = 0;
         loop {
             let mark = self.next;
-            let variable = self.peek_non_space();
+            let variable = self.peek();
             if variable.kind != Kind::Variable {
                 return Ok(false);
             }
-            self.next_non_space();
-            self.peek();
-            let token = self.peek_non_space();
+            self.next();
+            let token = self.peek();
             let comma = token.kind == Kind::Char && self.raw(token) == b",";
             if !comma && !matches!(token.kind, Kind::Assign | Kind::Declare) {
                 self.next = mark;
                 return Ok(false);
             }
-            self.next_non_space();
+            self.next();
             self.scope.known.push(self.raw(variable));
             if let Some(place) = names.get_mut(count) {
                 *place = Some(variable);
@@ -76,7 +75,7 @@ impl<'a> Parser<'a> {
             if context != "range" || count > 1 {
                 return self.error(format!("too many declarations in {context}"));
             }
-            match self.peek_non_space().kind {
+            match self.peek().kind {
                 Kind::Variable | Kind::RightDelim | Kind::RightParen => {}
                 _ => return self.error("range can only initialize variables"),
             }
@@ -107,21 +106,19 @@ impl<'a> Parser<'a> {
     }
 
     fn command(&mut self) -> Parsed<NodeId> {
-        let pos = self.peek_non_space().start;
+        let pos = self.peek().start;
         let from = self.pending.len();
         loop {
-            self.peek_non_space();
-            if let Some(operand) = self.operand()? {
-                self.pending.push(operand);
-            }
-            let token = self.next();
+            let operand = self.operand()?;
+            self.pending.extend(operand);
+            let token = self.peek();
             match token.kind {
-                Kind::Space => {}
-                Kind::RightDelim | Kind::RightParen => {
-                    self.next -= 1;
+                Kind::RightDelim | Kind::RightParen => break,
+                Kind::Pipe => {
+                    self.next();
                     break;
                 }
-                Kind::Pipe => break,
+                _ if token.spaced && operand.is_some() => {}
                 _ => return self.unexpected(token, "operand"),
             }
         }
@@ -135,12 +132,16 @@ impl<'a> Parser<'a> {
     fn operand(&mut self) -> Parsed<Option<NodeId>> {
         let Some(node) = self.term()? else { return Ok(None) };
         let first = self.peek();
-        if first.kind != Kind::Field {
+        if first.kind != Kind::Field || first.spaced {
             return Ok(Some(node));
         }
         let start = self.parts.names.len() as u32;
-        while self.peek().kind == Kind::Field {
-            let token = self.next();
+        loop {
+            let token = self.peek();
+            if token.kind != Kind::Field || token.spaced {
+                break;
+            }
+            self.next += 1;
             self.parts.names.push(field_name(token));
         }
         let added = Part { start, end: self.parts.names.len() as u32 };
@@ -168,7 +169,7 @@ impl<'a> Parser<'a> {
     }
 
     fn term(&mut self) -> Parsed<Option<NodeId>> {
-        let token = self.next_non_space();
+        let token = self.next();
         let raw = self.raw(token);
         let kind = match token.kind {
             Kind::Identifier => match self.functions.index(raw) {
