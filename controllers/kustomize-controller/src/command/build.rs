@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use api::kustomize::Kustomization;
 use clap::{Args, ValueEnum};
-use kustomize::{DiskFileSystem, LoadRestrictions, MemoryFileSystem, Options, OverlayFileSystem, Reorder};
+use kustomize::{
+    DiskFileSystem, LoadRestrictions, MemoryFileSystem, Options, OverlayFileSystem, Remote, Reorder,
+};
 use runtime::options::go_bool;
 
+use super::remote::Fetcher;
 use crate::kustomization::generated;
 
 /// The version that `--enable-managedby-label` puts into the label.
@@ -131,11 +135,11 @@ pub enum Order {
     Unspecified,
 }
 
-/// Runs the command.
+/// Runs the command. Files at URLs are fetched unless `no_remote_bases`; with a Flux Kustomization, nothing ever is.
 ///
 /// # Errors
 /// The text for the user.
-pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+pub fn run(arguments: &Arguments, no_remote_bases: bool) -> Result<ExitCode, String> {
     if let Some(why) = arguments.foreign.refusal() {
         return Err(why.to_owned());
     }
@@ -170,7 +174,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     let root =
         directory.to_str().ok_or("the directory's path is not UTF-8")?.trim_start_matches('/').to_owned();
     let build = match &arguments.kustomization_file {
-        None => kustomize::build(&files, &root, &options),
+        None if no_remote_bases => kustomize::build(&files, &root, &options),
+        None => {
+            // Most builds need no network, so that nothing is set up before one asks.
+            let fetcher = LazyLock::new(Fetcher::new);
+            let fetch = |remote: &Remote| fetcher.as_ref().map_err(Clone::clone)?.fetch(remote);
+            kustomize::build_with_remotes(&files, &root, &options, &fetch)
+        }
         Some(file) => {
             let object = read(file)?;
             let (path, content) = generated(&files, &root, &object.spec)?;
@@ -258,7 +268,7 @@ mod tests {
             &["--mount", "type=bind"],
             &["-e", "A=b"],
         ] {
-            let refused = run(&parse(flags)).unwrap_err();
+            let refused = run(&parse(flags), true).unwrap_err();
             let flag = flags[0].split('=').next().unwrap_or_default();
             assert!(refused.contains(flag) || flag == "-e" && refused.contains("--env"), "{refused}");
         }
@@ -269,7 +279,7 @@ mod tests {
 
     #[test]
     fn only_local_directories_are_built() {
-        let refused = |dir: &str| run(&parse(&[dir])).unwrap_err();
+        let refused = |dir: &str| run(&parse(&[dir]), true).unwrap_err();
         assert!(refused("https://example.com/x").contains("remote directories are not supported"));
         assert!(refused("no/such/place").contains("no/such/place"));
         assert!(refused("Cargo.toml").contains("not a directory"));

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod diff;
+mod remote;
 
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use crate::flags::{Command, Flags};
 /// Runs a command. Exit codes: 0 done or the same, 1 different, 2 an error.
 pub fn run(command: Command, flags: &Flags) -> ExitCode {
     let outcome = match command {
-        Command::Build(arguments) => build::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments, flags.own.no_remote_bases),
         Command::Diff(arguments) => diff::run(&arguments, flags),
     };
     outcome.unwrap_or_else(|error| {

@@ -8,6 +8,14 @@ pub fn known(
     theirs: &Result<String, String>,
     ours: &Result<String, String>,
 ) -> Option<&'static str> {
+    let any_file = |holds: &dyn Fn(&str) -> bool| case.files.iter().any(|(_, content)| holds(content));
+    let by_validator =
+        |answer: &Result<String, String>| answer.as_ref().is_err_and(|error| error.contains("validator"));
+    if by_validator(theirs) != by_validator(ours) && any_file(&|content| content.contains("validated-by")) {
+        return Some(
+            "a built-in validator sets the label validated-by, and kustomize compares the style of the others",
+        );
+    }
     let Err(error) = theirs else { return None };
     if error.contains("panic: runtime error") {
         return Some("kustomize crashes");
@@ -17,7 +25,7 @@ pub fn known(
             .any(|line| line.split_once('#').is_some_and(|(before, _)| before.trim_end().ends_with(':')))
     };
     let unreadable = error.contains("could not find expected ':'") && ours.is_ok();
-    if unreadable && case.files.iter().any(|(_, content)| comment_behind_colon(content)) {
+    if unreadable && any_file(&comment_behind_colon) {
         return Some(
             "kustomize cannot read what it has written: a comment behind `key:` in front of an empty `{}` or `[]`",
         );

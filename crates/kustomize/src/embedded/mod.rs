@@ -66,7 +66,23 @@ fn edited(original: &str, edits: &[Edit]) -> Option<String> {
         let start = offset(original, before)?;
         let length = written_length(original.get(start..)?, before)?;
         let space = if length == 0 { " " } else { "" };
-        changes.push((start, start + length, format!("{space}{}", written(after)?)));
+        let indent = key_column(original, start);
+        let written = print::scalar(after, indent)?;
+        match written.split_once('\n') {
+            None => changes.push((start, start + length, format!("{space}{written}"))),
+            // The lines of a block come behind the comment of its first one.
+            Some((head, lines)) => {
+                let rest = original.get(start + length..)?;
+                let end = rest.find('\n').unwrap_or(rest.len());
+                let comment = rest.get(..end)?.trim_start();
+                if !comment.is_empty() && !comment.starts_with('#') {
+                    return None;
+                }
+                changes.push((start, start + length, format!("{space}{head}")));
+                let end = start + length + end;
+                changes.push((end, end, format!("\n{}", lines.trim_end_matches('\n'))));
+            }
+        }
     }
     changes.sort();
     let mut out = String::with_capacity(original.len());
@@ -135,9 +151,10 @@ fn written_length(text: &str, scalar: &Scalar) -> Option<usize> {
     }
 }
 
-/// A scalar on a single line, in its style.
-fn written(after: &Scalar) -> Option<String> {
-    print::scalar(after, 0).filter(|text| !text.contains('\n'))
+/// The column in which the key of the line begins that has the byte at `at`.
+fn key_column(text: &str, at: usize) -> usize {
+    let line = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
+    line.len() - line.trim_start_matches([' ', '-']).len()
 }
 
 /// Keys in the order in which Go's JSON writes them.
@@ -192,6 +209,18 @@ mod tests {
         document.as_map_mut().unwrap().insert("c", Value::Seq(vec![Value::str("d")]));
         let expected = "b: 1 # why\n# more\na: {x: y}\nc:\n- d";
         assert_eq!(write(&document, original, &[Edit(None)]).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_block_takes_the_place_of_a_scalar() {
+        let original = "a:\n    b: x # why\n    c: y\n";
+        let mut document = parse(original).unwrap();
+        let node = document.at_mut(&["a", "b"]).unwrap();
+        let before = node.clone();
+        node.as_scalar_mut().unwrap().set_text("k: v\nl:\n  - w\n");
+        let edits = [Edit::of(&before, node, false)];
+        let expected = "a:\n  b: | # why\n    k: v\n    l:\n      - w\n  c: y";
+        assert_eq!(write(&document, original, &edits).unwrap(), expected);
     }
 
     #[test]

@@ -111,6 +111,9 @@ fn short_name(tag: Tag) -> Option<&'static str> {
 
 /// A text on one line.
 fn quoted(text: &str, style: Style) -> Option<String> {
+    // A line break with spaces around it cannot stand between single quotes.
+    let breaks = style == Style::SingleQuoted && (text.contains("\n ") || text.contains(" \n"));
+    let style = if breaks { Style::DoubleQuoted } else { style };
     if style != Style::DoubleQuoted && text.chars().any(char::is_control) {
         return None;
     }
