@@ -97,7 +97,7 @@ pub fn error_text(error: &yaml::ReadError) -> String {
         "found incompatible",
     ];
     // What is wrong with the bytes, or with what the text means, has no line.
-    const NOWHERE: [&str; 10] = [
+    const NOWHERE: [&str; 9] = [
         "control characters",
         "invalid UTF-8",
         "incomplete UTF-",
@@ -107,9 +107,12 @@ pub fn error_text(error: &yaml::ReadError) -> String {
         "document contains",
         "map merge",
         "invalid map",
-        "unsupported map",
     ];
     let starts = |words: &[&str]| words.iter().any(|start| error.message.starts_with(start));
+    // Found when YAML has already been read.
+    if error.message.starts_with("unsupported map key") {
+        return error.message.clone();
+    }
     if starts(&NOWHERE) {
         return format!("yaml: {}", error.message);
     }

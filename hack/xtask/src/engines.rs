@@ -22,6 +22,7 @@ struct Engine {
 const ENGINES: &[Engine] = &[
     Engine { name: "kustomize", package: "kustomize", fuzz: Some("fuzz"), bench: Some("bench") },
     Engine { name: "kustomize-panics", package: "kustomize", fuzz: Some("panics"), bench: None },
+    Engine { name: "charts", package: "chart", fuzz: Some("chart_fuzz"), bench: None },
     Engine { name: "gotemplate", package: "sprig", fuzz: Some("template_fuzz"), bench: None },
 ];
 
@@ -83,7 +84,10 @@ mod tests {
     #[test]
     fn an_unknown_engine_is_named() {
         let error = fuzz("nothing", &[]).unwrap_err().to_string();
-        assert_eq!(error, "there is nothing to fuzz called \"nothing\"; known: kustomize, kustomize-panics, gotemplate");
+        assert_eq!(
+            error,
+            "there is nothing to fuzz called \"nothing\"; known: kustomize, kustomize-panics, charts, gotemplate"
+        );
         assert!(!has_bench("converge"));
     }
 }

@@ -1,6 +1,6 @@
 //! A schema document: its parts, and what their references mean.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use regex::bytes::Regex;
 use serde_json::{Map, Value as Json};
@@ -69,11 +69,17 @@ impl<'s> Document<'s> {
             None => HOME.to_owned(),
         };
         document.start(root, uri, draft);
-        // References may lead to places that are no schemas by their keyword: those count from then on.
-        let mut waiting = vec![Place { node: root, resource: 0 }];
-        while let Some(place) = waiting.pop() {
-            if document.seen.insert(address(place.node)) {
-                document.collect(place, 0)?;
+        document.seen.insert(address(root));
+        document.collect(Place { node: root, resource: 0 }, 0)?;
+        // Only what is used must have references that lead somewhere: no definition that nothing refers to.
+        let mut used = HashSet::new();
+        let mut waiting = VecDeque::from([Place { node: root, resource: 0 }]);
+        while let Some(place) = waiting.pop_front() {
+            if used.insert(address(place.node)) {
+                // A reference may lead to a place that is no schema by its keyword: it counts from then on.
+                if !document.seen.contains(&address(place.node)) {
+                    document.collect(place, 0)?;
+                }
                 document.targets(place, &mut waiting)?;
             }
         }
@@ -145,19 +151,25 @@ impl<'s> Document<'s> {
         Ok(())
     }
 
-    /// Where the references lead: each must lead somewhere.
-    fn targets(&self, at: Place<'s>, found: &mut Vec<Place<'s>>) -> Result<(), String> {
+    /// What a schema uses: where its references lead, and its parts.
+    fn targets(&self, at: Place<'s>, found: &mut VecDeque<Place<'s>>) -> Result<(), String> {
         let Json::Object(map) = at.node else { return Ok(()) };
         let resource = self.resource_at(at.node, at.resource);
-        for key in ["$ref", "$recursiveRef", "$dynamicRef"] {
-            if let Some(reference) = map.get(key).and_then(Json::as_str)
+        let draft = self.draft(resource);
+        for (key, since) in
+            [("$ref", Draft::D4), ("$recursiveRef", Draft::D2019), ("$dynamicRef", Draft::D2020)]
+        {
+            if draft >= since
+                && let Some(reference) = map.get(key).and_then(Json::as_str)
                 && let Target::Schema(place) = self.resolve(reference, resource)?
-                && !self.seen.contains(&address(place.node))
             {
-                found.push(place);
+                found.push_back(place);
             }
         }
-        sub_schemas(map).try_for_each(|node| self.targets(Place { node, resource }, found))
+        if draft >= Draft::D2019 || !map.get("$ref").is_some_and(Json::is_string) {
+            found.extend(used_parts(map, draft).map(|node| Place { node, resource }));
+        }
+        Ok(())
     }
 
     fn resource_at(&self, node: &Json, outer: usize) -> usize {
@@ -271,6 +283,27 @@ fn sub_schemas(map: &Map<String, Json>) -> impl Iterator<Item = &Json> {
     let lists = LISTS.iter().filter_map(|key| map.get(*key)?.as_array()).flatten();
     let maps = MAPS.iter().filter_map(|key| map.get(*key)?.as_object()).flat_map(|map| map.values());
     ones.chain(lists).chain(maps).filter(|node| node.is_object())
+}
+
+/// The parts that a draft looks at.
+fn used_parts(map: &Map<String, Json>, draft: Draft) -> impl Iterator<Item = &Json> {
+    let listed = map.get("items").is_some_and(Json::is_array);
+    let applies = move |key: &str| match key {
+        "definitions" | "$defs" | "contentSchema" => false,
+        "then" | "else" => draft >= Draft::D7 && map.contains_key("if"),
+        "if" => draft >= Draft::D7,
+        "contains" | "propertyNames" => draft >= Draft::D6,
+        "additionalItems" => draft < Draft::D2020 && listed,
+        "items" => draft < Draft::D2020 || !listed,
+        "prefixItems" => draft >= Draft::D2020,
+        "dependentSchemas" | "unevaluatedItems" | "unevaluatedProperties" => draft >= Draft::D2019,
+        _ => true,
+    };
+    let ones = ONE.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key));
+    let lists =
+        LISTS.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key)?.as_array()).flatten();
+    let maps = MAPS.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key)?.as_object());
+    ones.chain(lists).chain(maps.flat_map(|map| map.values())).filter(|node| node.is_object())
 }
 
 /// A reference relative to an address.

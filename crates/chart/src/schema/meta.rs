@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::check::check;
 use super::document::{Document, Draft, draft_of};
@@ -15,10 +15,10 @@ pub(super) fn validate(schema: &Json) -> Result<(), String> {
     let draft = draft_of(schema, Draft::D2020)?;
     let (url, meta) = match draft {
         Draft::D4 => ("http://json-schema.org/draft-04/schema", &*DRAFT_4),
-        Draft::D6 => ("http://json-schema.org/draft-06/schema", &*DRAFTS_6_AND_7),
-        Draft::D7 => ("http://json-schema.org/draft-07/schema", &*DRAFTS_6_AND_7),
-        Draft::D2019 => ("https://json-schema.org/draft/2019-09/schema", &*NEWER),
-        Draft::D2020 => ("https://json-schema.org/draft/2020-12/schema", &*NEWER),
+        Draft::D6 => ("http://json-schema.org/draft-06/schema", &*DRAFT_6),
+        Draft::D7 => ("http://json-schema.org/draft-07/schema", &*DRAFT_7),
+        Draft::D2019 => ("https://json-schema.org/draft/2019-09/schema", &*DRAFT_2019),
+        Draft::D2020 => ("https://json-schema.org/draft/2020-12/schema", &*DRAFT_2020),
     };
     // The texts below are ours, and the tests read them.
     let Ok(document) = Document::new(meta) else { return Ok(()) };
@@ -30,18 +30,87 @@ pub(super) fn validate(schema: &Json) -> Result<(), String> {
     })
 }
 
-static NEWER: LazyLock<Json> = LazyLock::new(|| read(NEWER_TEXT));
-static DRAFTS_6_AND_7: LazyLock<Json> = LazyLock::new(|| read(OLDER_TEXT));
-static DRAFT_4: LazyLock<Json> = LazyLock::new(|| {
-    let text = OLDER_TEXT
-        .replace(r#""exclusiveMinimum":{"type":"number"}"#, r#""exclusiveMinimum":{"type":"boolean"}"#);
-    let text =
-        text.replace(r#""exclusiveMaximum":{"type":"number"}"#, r#""exclusiveMaximum":{"type":"boolean"}"#);
-    read(&text.replacen(r#""type":["object","boolean"]"#, r#""type":"object""#, 1))
+static DRAFT_2020: LazyLock<Json> = LazyLock::new(|| read(NEWER_TEXT));
+static DRAFT_2019: LazyLock<Json> = LazyLock::new(|| {
+    let either = json!({"anyOf": [{"$ref": "#"}, {"$ref": "#/definitions/list"}]});
+    changed(
+        NEWER_TEXT,
+        &[
+            ("/definitions/applicator/properties/items", either),
+            ("/definitions/applicator/properties/prefixItems", json!({})),
+            ("/definitions/applicator/properties/additionalItems", json!({"$ref": "#"})),
+            (
+                "/definitions/core/properties/$anchor",
+                json!({"type": "string", "pattern": "^[A-Za-z][-A-Za-z0-9.:_]*$"}),
+            ),
+            ("/definitions/core/properties/$recursiveRef", json!({"$ref": "#/definitions/reference"})),
+            ("/definitions/core/properties/$recursiveAnchor", json!({"$ref": "#/definitions/flag"})),
+            ("/definitions/core/properties/$dynamicRef", json!({})),
+            ("/definitions/core/properties/$dynamicAnchor", json!({})),
+            ("/properties/$recursiveRef", json!({})),
+            ("/properties/$recursiveAnchor", json!({})),
+        ],
+    )
 });
+static DRAFT_7: LazyLock<Json> = LazyLock::new(|| read(OLDER_TEXT));
+static DRAFT_6: LazyLock<Json> = LazyLock::new(|| changed(OLDER_TEXT, &without_7()));
+static DRAFT_4: LazyLock<Json> = LazyLock::new(|| {
+    let anything = json!({});
+    let flag = json!({"type": "boolean"});
+    let either = json!({"anyOf": [{"type": "boolean"}, {"$ref": "#"}]});
+    let names = json!({"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": true});
+    let needed = json!({"exclusiveMaximum": ["maximum"], "exclusiveMinimum": ["minimum"]});
+    let mut changes = without_7();
+    changes.extend([
+        ("/type", json!("object")),
+        ("/definitions/texts", names),
+        ("/properties/exclusiveMinimum", flag.clone()),
+        ("/properties/exclusiveMaximum", flag),
+        ("/properties/additionalItems", either.clone()),
+        ("/properties/additionalProperties", either),
+        ("/properties/id", json!({"type": "string"})),
+        ("/properties/$id", anything.clone()),
+        ("/properties/$ref", json!({"type": "string"})),
+        ("/properties/contains", anything.clone()),
+        ("/properties/propertyNames", anything),
+        ("/dependencies", needed),
+    ]);
+    changed(OLDER_TEXT, &changes)
+});
+
+/// What only draft 7 looks at.
+fn without_7() -> Vec<(&'static str, Json)> {
+    let mut changes = vec![("/properties/patternProperties", json!({"$ref": "#/definitions/map"}))];
+    let others = [
+        "/properties/$comment",
+        "/properties/readOnly",
+        "/properties/writeOnly",
+        "/properties/examples",
+        "/properties/contentMediaType",
+        "/properties/contentEncoding",
+        "/properties/if",
+        "/properties/then",
+        "/properties/else",
+    ];
+    changes.extend(others.map(|path| (path, json!({}))));
+    changes
+}
 
 fn read(text: &str) -> Json {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A text with other parts at some paths.
+fn changed(text: &str, changes: &[(&str, Json)]) -> Json {
+    let mut schema = read(text);
+    for (path, part) in changes {
+        if let Some((parent, name)) = path.rsplit_once('/')
+            && let Some(parent) = schema.pointer_mut(parent).and_then(Json::as_object_mut)
+        {
+            parent.insert(name.to_owned(), part.clone());
+        }
+    }
+    schema
 }
 
 /// Draft 7's rules apply to these texts: formats are asserted.
@@ -50,16 +119,17 @@ const NEWER_TEXT: &str = r##"{
 "type":["object","boolean"],
 "allOf":[{"$ref":"#/definitions/core"},{"$ref":"#/definitions/applicator"},{"$ref":"#/definitions/validation"},{"$ref":"#/definitions/annotation"}],
 "definitions":{
-"text":{"type":"string"},"number":{"type":"number"},"flag":{"type":"boolean"},
+"text":{"type":"string"},"reference":{"type":"string","format":"uri-reference"},"name":{"type":"string","pattern":"^[A-Za-z_][-A-Za-z0-9._]*$"},"number":{"type":"number"},"flag":{"type":"boolean"},
 "count":{"type":"integer","minimum":0},
 "texts":{"type":"array","items":{"type":"string"},"uniqueItems":true},
 "list":{"type":"array","minItems":1,"items":{"$ref":"#"}},
 "map":{"type":"object","additionalProperties":{"$ref":"#"}},
 "kind":{"enum":["array","boolean","integer","null","number","object","string"]},
-"core":{"properties":{"$id":{"$ref":"#/definitions/text"},"$schema":{"$ref":"#/definitions/text"},"$ref":{"$ref":"#/definitions/text"},
-"$anchor":{"$ref":"#/definitions/text"},"$dynamicRef":{"$ref":"#/definitions/text"},"$dynamicAnchor":{"$ref":"#/definitions/text"},
-"$comment":{"$ref":"#/definitions/text"},"$defs":{"$ref":"#/definitions/map"}}},
-"applicator":{"properties":{"prefixItems":{"$ref":"#/definitions/list"},"items":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/list"}]},
+"core":{"properties":{"$id":{"type":"string","format":"uri-reference","pattern":"^[^#]*#?$"},"$schema":{"type":"string","format":"uri"},
+"$ref":{"$ref":"#/definitions/reference"},"$anchor":{"$ref":"#/definitions/name"},"$dynamicRef":{"$ref":"#/definitions/reference"},
+"$dynamicAnchor":{"$ref":"#/definitions/name"},
+"$vocabulary":{"type":"object","propertyNames":{"type":"string","format":"uri"},"additionalProperties":{"type":"boolean"}},"$comment":{"$ref":"#/definitions/text"},"$defs":{"$ref":"#/definitions/map"}}},
+"applicator":{"properties":{"prefixItems":{"$ref":"#/definitions/list"},"items":{"$ref":"#"},
 "contains":{"$ref":"#"},"additionalProperties":{"$ref":"#"},"properties":{"$ref":"#/definitions/map"},
 "patternProperties":{"type":"object","additionalProperties":{"$ref":"#"},"propertyNames":{"format":"regex"}},
 "dependentSchemas":{"$ref":"#/definitions/map"},"propertyNames":{"$ref":"#"},"if":{"$ref":"#"},"then":{"$ref":"#"},"else":{"$ref":"#"},
@@ -74,8 +144,13 @@ const NEWER_TEXT: &str = r##"{
 "maxProperties":{"$ref":"#/definitions/count"},"minProperties":{"$ref":"#/definitions/count"},"required":{"$ref":"#/definitions/texts"},
 "dependentRequired":{"type":"object","additionalProperties":{"$ref":"#/definitions/texts"}}}},
 "annotation":{"properties":{"title":{"$ref":"#/definitions/text"},"description":{"$ref":"#/definitions/text"},"deprecated":{"$ref":"#/definitions/flag"},
-"readOnly":{"$ref":"#/definitions/flag"},"writeOnly":{"$ref":"#/definitions/flag"},"examples":{"type":"array"},"format":{"$ref":"#/definitions/text"}}}
-}}"##;
+"readOnly":{"$ref":"#/definitions/flag"},"writeOnly":{"$ref":"#/definitions/flag"},"examples":{"type":"array"},"format":{"$ref":"#/definitions/text"},
+"contentMediaType":{"$ref":"#/definitions/text"},"contentEncoding":{"$ref":"#/definitions/text"},"contentSchema":{"$ref":"#"}}}
+},
+"properties":{"definitions":{"$ref":"#/definitions/map"},
+"dependencies":{"type":"object","additionalProperties":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/texts"}]}},
+"$recursiveRef":{"$ref":"#/definitions/reference"},"$recursiveAnchor":{"$ref":"#/definitions/name"}}
+}"##;
 
 const OLDER_TEXT: &str = r##"{
 "$schema":"http://json-schema.org/draft-07/schema#",
@@ -86,17 +161,20 @@ const OLDER_TEXT: &str = r##"{
 "list":{"type":"array","minItems":1,"items":{"$ref":"#"}},
 "map":{"type":"object","additionalProperties":{"$ref":"#"}},
 "kind":{"enum":["array","boolean","integer","null","number","object","string"]}},
-"properties":{"$id":{"type":"string"},"$schema":{"type":"string"},"$ref":{"type":"string"},"title":{"type":"string"},"description":{"type":"string"},
+"properties":{"$id":{"type":"string","format":"uri-reference"},"$schema":{"type":"string","format":"uri"},"$ref":{"type":"string","format":"uri-reference"},
+"$comment":{"type":"string"},"readOnly":{"type":"boolean"},"writeOnly":{"type":"boolean"},"examples":{"type":"array"},
+"contentMediaType":{"type":"string"},"contentEncoding":{"type":"string"},"title":{"type":"string"},"description":{"type":"string"},
 "multipleOf":{"type":"number","exclusiveMinimum":0},"maximum":{"type":"number"},"exclusiveMaximum":{"type":"number"},
 "minimum":{"type":"number"},"exclusiveMinimum":{"type":"number"},
 "maxLength":{"$ref":"#/definitions/count"},"minLength":{"$ref":"#/definitions/least"},"pattern":{"type":"string","format":"regex"},
-"additionalItems":{"anyOf":[{"type":"boolean"},{"$ref":"#"}]},"items":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/list"}]},
+"additionalItems":{"$ref":"#"},"items":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/list"}]},
 "maxItems":{"$ref":"#/definitions/count"},"minItems":{"$ref":"#/definitions/least"},"uniqueItems":{"type":"boolean"},"contains":{"$ref":"#"},
 "maxProperties":{"$ref":"#/definitions/count"},"minProperties":{"$ref":"#/definitions/least"},"required":{"$ref":"#/definitions/texts"},
-"additionalProperties":{"anyOf":[{"type":"boolean"},{"$ref":"#"}]},"definitions":{"$ref":"#/definitions/map"},"properties":{"$ref":"#/definitions/map"},
+"additionalProperties":{"$ref":"#"},"definitions":{"$ref":"#/definitions/map"},"properties":{"$ref":"#/definitions/map"},
 "patternProperties":{"type":"object","additionalProperties":{"$ref":"#"},"propertyNames":{"format":"regex"}},
 "dependencies":{"type":"object","additionalProperties":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/texts"}]}},"propertyNames":{"$ref":"#"},
-"enum":{"type":"array"},"type":{"anyOf":[{"$ref":"#/definitions/kind"},{"type":"array","items":{"$ref":"#/definitions/kind"},"minItems":1,"uniqueItems":true}]},
+"enum":{"type":"array","minItems":1,"uniqueItems":true},
+"type":{"anyOf":[{"$ref":"#/definitions/kind"},{"type":"array","items":{"$ref":"#/definitions/kind"},"minItems":1,"uniqueItems":true}]},
 "format":{"type":"string"},"if":{"$ref":"#"},"then":{"$ref":"#"},"else":{"$ref":"#"},
 "allOf":{"$ref":"#/definitions/list"},"anyOf":{"$ref":"#/definitions/list"},"oneOf":{"$ref":"#/definitions/list"},"not":{"$ref":"#"}}
 }"##;
@@ -112,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_schemas_of_schemas_are_schemas() {
-        for text in [&*NEWER, &*DRAFTS_6_AND_7, &*DRAFT_4] {
+        for text in [&*DRAFT_2020, &*DRAFT_2019, &*DRAFT_7, &*DRAFT_6, &*DRAFT_4] {
             assert!(text.is_object());
             assert_eq!(Document::new(text).map(|_| ()), Ok(()));
             assert_eq!(validate(text), Ok(()));

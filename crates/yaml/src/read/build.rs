@@ -138,7 +138,7 @@ impl<'a> Builder<'a> {
 
     fn fail<T>(&mut self, message: impl Into<String>) -> Result<T, ReadError> {
         let mark = self.mark()?;
-        Err(self.scanner.error(mark, message))
+        Err(self.scanner.error_at(mark, message))
     }
 
     fn directives(&mut self) -> Result<(), ReadError> {
@@ -149,17 +149,17 @@ impl<'a> Builder<'a> {
                 TokenKind::VersionDirective { major, minor } => {
                     let known = (*major, *minor) == (1, 1);
                     if std::mem::replace(&mut version_seen, true) {
-                        return Err(self.scanner.error(mark, "found duplicate %YAML directive"));
+                        return Err(self.scanner.error_at(mark, "found duplicate %YAML directive"));
                     }
                     if !known {
-                        return Err(self.scanner.error(mark, "found incompatible YAML document"));
+                        return Err(self.scanner.error_at(mark, "found incompatible YAML document"));
                     }
                     self.skip()?;
                 }
                 TokenKind::TagDirective { .. } => {
                     if let TokenKind::TagDirective { handle, prefix } = self.scanner.next()?.kind {
                         if self.tag_prefixes.iter().any(|(known, _)| *known == handle) {
-                            return Err(self.scanner.error(mark, "found duplicate %TAG directive"));
+                            return Err(self.scanner.error_at(mark, "found duplicate %TAG directive"));
                         }
                         self.tag_prefixes.push((handle, prefix));
                     }
@@ -188,15 +188,15 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, name: &'a str, mark: Mark) -> Result<Value, ReadError> {
         let value = match self.anchors.get(name) {
-            None => return Err(self.scanner.error(mark, format!("unknown anchor '{name}' referenced"))),
+            None => return Err(self.scanner.error_at(mark, format!("unknown anchor '{name}' referenced"))),
             Some(None) => {
-                return Err(self.scanner.error(mark, format!("anchor '{name}' value contains itself")));
+                return Err(self.scanner.error_at(mark, format!("anchor '{name}' value contains itself")));
             }
             Some(Some(value)) => value,
         };
         match self.alias_nodes_left.checked_sub(count(value)) {
             Some(left) => self.alias_nodes_left = left,
-            None => return Err(self.scanner.error(mark, "document contains excessive aliasing")),
+            None => return Err(self.scanner.error_at(mark, "document contains excessive aliasing")),
         }
         Ok(value.clone())
     }
@@ -230,7 +230,7 @@ impl<'a> Builder<'a> {
             (Some((_, prefix)), _) => Ok(format!("{prefix}{suffix}")),
             (None, "!") => Ok(format!("!{suffix}")),
             (None, "!!") => Ok(format!("tag:yaml.org,2002:{suffix}")),
-            _ => Err(self.scanner.error(mark, "found undefined tag handle")),
+            _ => Err(self.scanner.error_at(mark, "found undefined tag handle")),
         }
     }
 
@@ -446,7 +446,7 @@ impl<'a> Builder<'a> {
                     ReadError::at(0, 0, format!("invalid map key: {}", super::key::go_syntax(&key)))
                 }
                 Profile::V3 => {
-                    self.scanner.error(mark, "invalid map key: a mapping or sequence cannot be a key")
+                    self.scanner.error_at(mark, "invalid map key: a mapping or sequence cannot be a key")
                 }
             });
         }
@@ -454,7 +454,7 @@ impl<'a> Builder<'a> {
     }
 
     fn add(
-        &self,
+        &mut self,
         mapping: &mut Mapping,
         key: Option<Scalar>,
         value: Value,
@@ -463,13 +463,16 @@ impl<'a> Builder<'a> {
         let Some(key) = key else { return Ok(()) };
         if key.tag() == Tag::Merge {
             if mapping.merge.replace((value, mark)).is_some() {
-                return Err(self.scanner.error(mark, "duplicate merge key"));
+                return Err(self.scanner.error_at(mark, "duplicate merge key"));
             }
             return Ok(());
         }
         let key = match self.profile {
             Profile::V3 => key,
-            Profile::V2 => self.string_key(key, mark)?,
+            Profile::V2 => match self.string_key(key, &value, mark)? {
+                Some(key) => key,
+                None => return Ok(()),
+            },
         };
         if self.profile == Profile::V2 {
             // The last one counts, and the caller may ask whether there was one before.
@@ -487,19 +490,26 @@ impl<'a> Builder<'a> {
     }
 
     /// The key as sigs.k8s.io/yaml turns it into JSON.
-    fn string_key(&self, key: Scalar, mark: Mark) -> Result<Scalar, ReadError> {
+    fn string_key(&mut self, key: Scalar, value: &Value, mark: Mark) -> Result<Option<Scalar>, ReadError> {
         use crate::Resolved;
         let text = match key.resolve() {
-            Ok(Resolved::Str(_)) => return Ok(key),
+            Ok(Resolved::Str(_)) => return Ok(Some(key)),
             Ok(Resolved::Int(value)) => value.to_string(),
             Ok(Resolved::Bool(value)) => value.to_string(),
             Ok(Resolved::Float(value)) => crate::number::yaml_float(value),
-            Ok(Resolved::Null | Resolved::UInt(_)) => {
-                return Err(self.scanner.error(mark, "unsupported map key: it must be a string"));
+            Ok(found @ (Resolved::Null | Resolved::UInt(_))) => {
+                let (kind, shown) = match found {
+                    Resolved::UInt(value) => ("uint64", format!("0x{value:x}")),
+                    _ => ("%!s(<nil>)", "<nil>".to_owned()),
+                };
+                let value = if value.is_null() { "<nil>".to_owned() } else { super::key::go_syntax(value) };
+                let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
+                self.later.get_or_insert(ReadError::at(0, 0, message));
+                return Ok(None);
             }
-            Err(error) => return Err(self.scanner.error(mark, error.to_string())),
+            Err(error) => return Err(self.scanner.error_at(mark, error.to_string())),
         };
-        Ok(place(Scalar::str(text), mark))
+        Ok(Some(place(Scalar::str(text), mark)))
     }
 
     /// Adds what `<<` names: earlier mappings of a list win over later ones, own keys over all.
@@ -514,12 +524,12 @@ impl<'a> Builder<'a> {
                 .map(|item| match item {
                     Value::Map(source) => Ok(source),
                     Value::Seq(_) => {
-                        Err(self.scanner.error(mark, "invalid map merge: received a nested sequence"))
+                        Err(self.scanner.error_at(mark, "invalid map merge: received a nested sequence"))
                     }
-                    Value::Scalar(_) => Err(self.scanner.error(mark, MERGE_WANTS_MAP)),
+                    Value::Scalar(_) => Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
                 })
                 .collect::<Result<Vec<_>, _>>()?,
-            Value::Scalar(_) => return Err(self.scanner.error(mark, MERGE_WANTS_MAP)),
+            Value::Scalar(_) => return Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
         };
         for entry in sources.into_iter().flatten() {
             if !map.contains_key(entry.key.text()) {

@@ -45,6 +45,7 @@ pub(super) struct Scanner<'a> {
     /// How many tokens are fetched before the first is handed out. It decides whether an error behind the end of a
     /// document is met.
     lookahead: usize,
+    profile: Profile,
 }
 
 impl<'a> Scanner<'a> {
@@ -67,6 +68,7 @@ impl<'a> Scanner<'a> {
             ready: false,
             depth_limit: limits.depth,
             lookahead: if profile == Profile::V3 { 3 } else { 1 },
+            profile,
         }
     }
 
@@ -130,7 +132,15 @@ impl<'a> Scanner<'a> {
         Mark { line: self.line, column: u32::try_from(self.column()).unwrap_or(u32::MAX) }
     }
 
+    /// An error in what began at `mark`. The older go-yaml names the place where it noticed.
     pub(super) fn error(&self, mark: Mark, message: impl Into<String>) -> ReadError {
+        match self.profile {
+            Profile::V2 => self.error_at(self.mark(), message),
+            Profile::V3 => self.error_at(mark, message),
+        }
+    }
+
+    pub(super) fn error_at(&self, mark: Mark, message: impl Into<String>) -> ReadError {
         ReadError::at(mark.line + 1, mark.column.saturating_add(1), message)
     }
 
@@ -232,7 +242,7 @@ impl<'a> Scanner<'a> {
             indicator @ (b'*' | b'&') => {
                 self.save_key()?;
                 self.simple_key_allowed = false;
-                let name = self.scan_anchor(indicator == b'*')?;
+                let name = self.scan_anchor()?;
                 let kind = if indicator == b'*' { TokenKind::Alias(name) } else { TokenKind::Anchor(name) };
                 self.push(kind, mark);
                 Ok(())
@@ -383,6 +393,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn fetch_end(&mut self) -> Result<(), ReadError> {
+        // The end stands on a line of its own.
+        if self.column() != 0 {
+            self.line += 1;
+            self.line_start = self.position;
+        }
         self.unroll(-1);
         self.drop_key()?;
         self.simple_key_allowed = false;
@@ -489,17 +504,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn scan_anchor(&mut self, alias: bool) -> Result<&'a str, ReadError> {
+    fn scan_anchor(&mut self) -> Result<&'a str, ReadError> {
         let mark = self.mark();
         self.skip();
         let name = self.scan_word();
         let ends = self.blank_or_end(0)
             || matches!(self.byte(0), b'?' | b':' | b',' | b']' | b'}' | b'%' | b'@' | b'`');
         if name.is_empty() || !ends {
-            let what = if alias { "an alias" } else { "an anchor" };
-            let message =
-                format!("did not find expected alphabetic or numeric character while scanning {what}");
-            return Err(self.error(mark, message));
+            return Err(self.error(mark, "did not find expected alphabetic or numeric character"));
         }
         Ok(name)
     }
@@ -511,7 +523,7 @@ impl<'a> Scanner<'a> {
             self.position += 2;
             (handle, suffix) = ("", self.scan_uri("", mark)?);
             if self.byte(0) != b'>' {
-                return Err(self.error(mark, "did not find the expected '>' while scanning a tag"));
+                return Err(self.error(mark, "did not find the expected '>'"));
             }
             self.position += 1;
         } else {
@@ -525,9 +537,7 @@ impl<'a> Scanner<'a> {
             }
         }
         if !self.blank_or_end(0) {
-            return Err(
-                self.error(mark, "did not find expected whitespace or line break while scanning a tag")
-            );
+            return Err(self.error(mark, "did not find expected whitespace or line break"));
         }
         Ok(TokenKind::Tag { handle, suffix })
     }
@@ -555,7 +565,7 @@ impl<'a> Scanner<'a> {
                 b'%' => {
                     let digits = self.text.get(self.position + 1..self.position + 3).unwrap_or_default();
                     let Ok(octet) = u8::from_str_radix(digits, 16) else {
-                        return Err(self.error(mark, "did not find URI escaped octet while parsing a tag"));
+                        return Err(self.error(mark, "did not find URI escaped octet"));
                     };
                     uri.push(octet);
                     self.position += 3;
@@ -592,10 +602,9 @@ impl<'a> Scanner<'a> {
             found = true;
         }
         if !found {
-            return Err(self.error(mark, "did not find expected tag URI while parsing a tag"));
+            return Err(self.error(mark, "did not find expected tag URI"));
         }
-        String::from_utf8(uri)
-            .map_err(|_| self.error(mark, "found an incorrect UTF-8 octet while parsing a tag"))
+        String::from_utf8(uri).map_err(|_| self.error(mark, "found an incorrect leading UTF-8 octet"))
     }
 
     fn fetch_directive(&mut self) -> Result<(), ReadError> {
@@ -622,12 +631,10 @@ impl<'a> Scanner<'a> {
                 self.skip_blanks();
                 let handle = self.scan_tag_handle(mark)?;
                 if handle != "!" && !handle.ends_with('!') {
-                    return Err(self.error(mark, "did not find expected '!' while parsing a %TAG directive"));
+                    return Err(self.error(mark, "did not find expected '!'"));
                 }
                 if !matches!(self.byte(0), b' ' | b'\t') {
-                    return Err(
-                        self.error(mark, "did not find expected whitespace while scanning a %TAG directive")
-                    );
+                    return Err(self.error(mark, "did not find expected whitespace"));
                 }
                 self.skip_blanks();
                 TokenKind::TagDirective { handle, prefix: self.scan_uri("", mark)? }
@@ -640,8 +647,7 @@ impl<'a> Scanner<'a> {
         }
         match self.break_length() {
             0 if self.position < self.bytes.len() => {
-                return Err(self
-                    .error(mark, "did not find expected comment or line break while scanning a directive"));
+                return Err(self.error(mark, "did not find expected comment or line break"));
             }
             0 => {}
             length => self.skip_line(length),
