@@ -39,12 +39,14 @@ async fn the_manifests_install() {
     let kustomize = arguments(&deployments.get("kustomize-controller").await.unwrap());
     let source = arguments(&deployments.get("source-controller").await.unwrap());
     let common = [
-        "--events-addr=",
+        "--events-addr=http://notification-controller.$(RUNTIME_NAMESPACE).svc.cluster.local./",
         "--watch-all-namespaces",
         "--log-level=info",
         "--log-encoding=json",
         "--enable-leader-election",
     ];
+    let notification = arguments(&deployments.get("notification-controller").await.unwrap());
+    assert_eq!(notification[..4], common[1..]);
     assert_eq!(kustomize[..5], common);
     assert_eq!(source[..5], common);
     assert!(

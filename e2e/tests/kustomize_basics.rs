@@ -1,4 +1,11 @@
 //! kustomize-controller: what every pass promises (acceptance cases 1 to 15 of its specification).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod kustomize_support;
 

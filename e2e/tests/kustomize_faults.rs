@@ -1,4 +1,11 @@
 //! kustomize-controller: what a crash, bad input and large input do, and how little a pass costs that changes nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod kustomize_support;
 
@@ -140,7 +147,7 @@ async fn impersonation() -> Result<()> {
         .await?;
     stage.applied("app", &revision).await?;
 
-    let foreign = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a, namespace: default}}\n");
+    let foreign = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: default}\n".to_owned();
     stage.publish("foreign", &[("a.yaml", &foreign)]).await?;
     let source = json!({"kind": "GitRepository", "name": "foreign"});
     stage.kustomization("foreign", json!({"serviceAccountName": "tenant", "sourceRef": source})).await?;

@@ -1,4 +1,11 @@
 //! kustomize-controller: waiting for health (acceptance cases 71 to 76 of its specification).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod kustomize_support;
 

@@ -74,36 +74,34 @@ pub(crate) struct SshFlags {
     pub ssh_hostkey_algos: Vec<String>,
 }
 
-/// Limits of Helm repositories and charts. Accepted so that a command line of Flux works; until this controller serves
-/// those kinds, [`HelmFlags::given`] tells which were set in vain.
+/// Limits of Helm repositories and charts.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_display_order = None)]
 pub(crate) struct HelmFlags {
     /// Largest Helm repository index, in bytes.
-    #[arg(long, value_name = "BYTES")]
-    pub helm_index_max_size: Option<u64>,
-    /// Largest Helm chart, in bytes.
+    #[arg(long, default_value = "52428800", value_name = "BYTES")]
+    pub helm_index_max_size: u64,
+    /// Largest Helm chart, in bytes. No effect: this release does not serve HelmChart.
     #[arg(long, value_name = "BYTES")]
     pub helm_chart_max_size: Option<u64>,
-    /// Largest file in a Helm chart, in bytes.
+    /// Largest file in a Helm chart, in bytes. No effect: this release does not serve HelmChart.
     #[arg(long, value_name = "BYTES")]
     pub helm_chart_file_max_size: Option<u64>,
-    /// How many Helm repository indexes are cached.
+    /// No effect: indexes are read from the disk as a stream, there is nothing to cache.
     #[arg(long, value_name = "N")]
     pub helm_cache_max_size: Option<u64>,
-    /// How long a Helm repository index is cached.
+    /// No effect, as --helm-cache-max-size.
     #[arg(long, value_name = "DURATION", value_parser = go_duration)]
     pub helm_cache_ttl: Option<Duration>,
-    /// How often expired Helm repository indexes are removed from the cache.
+    /// No effect, as --helm-cache-max-size.
     #[arg(long, value_name = "DURATION", value_parser = go_duration)]
     pub helm_cache_purge_interval: Option<Duration>,
 }
 
 impl HelmFlags {
-    /// The flags that were set.
-    pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
+    /// The flags that were set in vain.
+    pub(crate) fn in_vain(&self) -> impl Iterator<Item = &'static str> {
         [
-            (self.helm_index_max_size.is_some(), "--helm-index-max-size"),
             (self.helm_chart_max_size.is_some(), "--helm-chart-max-size"),
             (self.helm_chart_file_max_size.is_some(), "--helm-chart-file-max-size"),
             (self.helm_cache_max_size.is_some(), "--helm-cache-max-size"),
@@ -176,7 +174,7 @@ mod tests {
         assert_eq!(flags.storage.artifact_retention_records, 2);
         assert_eq!(flags.storage.artifact_digest_algo, Algorithm::Sha256);
         assert_eq!(flags.storage.advertised("pod"), "source-controller.flux-system.svc.cluster.local.");
-        assert_eq!(flags.helm.given().count(), 0);
+        assert_eq!(flags.helm.in_vain().count(), 0);
     }
 
     #[test]
@@ -195,6 +193,6 @@ mod tests {
         assert!(error.contains("md5") && error.contains("sha256"), "{error}");
         assert!(flags(&["--no-cross-namespace-refs"]).is_err());
         let helm = flags(&["--helm-cache-max-size=10"]).expect("flags");
-        assert_eq!(helm.helm.given().collect::<Vec<_>>(), ["--helm-cache-max-size"]);
+        assert_eq!(helm.helm.in_vain().collect::<Vec<_>>(), ["--helm-cache-max-size"]);
     }
 }

@@ -2,7 +2,9 @@
 
 mod flags;
 mod gitrepository;
+mod helmrepository;
 mod run;
+mod source;
 mod storage;
 
 use std::process::ExitCode;

@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::source::{GitInclude, GitRepository};
-use artifact::{Location, Retention, Store};
-use kube::Resource as _;
+use api::source::{GitInclude, GitRepository, Source};
+use artifact::{Location, Retention};
 use runtime::controller::References;
 use runtime::events::host_name;
-use runtime::watch::Change;
+use runtime::watch::{Change, Store, Watched};
 use runtime::{Controller, Key, Priority, Process, serve};
 use tokio_util::sync::CancellationToken;
 
 use crate::flags::{BINARY, Flags, OBJECT_LEVEL_WORKLOAD_IDENTITY};
-use crate::gitrepository::{GitRepositories, Services};
+use crate::gitrepository::GitRepositories;
+use crate::helmrepository::HelmRepositories;
+use crate::source::{Kind, Sources, artifact_digest};
 use crate::storage::Storage;
 
 /// How often Git object stores that nobody uses any more are looked for.
@@ -35,20 +36,21 @@ pub(crate) enum Error {
 
 /// Runs until the process is asked to stop.
 pub(crate) async fn run(flags: Flags, process: Process) -> Result<(), Error> {
-    for flag in flags.helm.given() {
-        tracing::info!(flag, "flag has no effect: this release does not serve HelmRepository and HelmChart");
+    for flag in flags.helm.in_vain() {
+        tracing::info!(flag, "flag has no effect, see --help");
     }
-    let store = Store::open(&flags.storage.storage_path)?;
+    let store = artifact::Store::open(&flags.storage.storage_path)?;
     let retention = Retention {
         ttl: flags.storage.artifact_retention_ttl,
         records: flags.storage.artifact_retention_records,
     };
     let host = flags.storage.advertised(&host_name());
     let storage = Storage::new(store.clone(), &host, flags.storage.artifact_digest_algo, retention);
+    let user_agent = format!("{}/{}", BINARY.name, env!("CARGO_PKG_VERSION"));
     let stores = git::Stores::open(
         &flags.storage.storage_path.join(CACHE),
         git::Options {
-            user_agent: format!("{}/{}", BINARY.name, env!("CARGO_PKG_VERSION")),
+            user_agent: user_agent.clone(),
             ssh: git::SshOptions {
                 host_key_algorithms: flags.ssh.ssh_hostkey_algos,
                 kex_algorithms: flags.ssh.ssh_kex_algos,
@@ -62,53 +64,76 @@ pub(crate) async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     let _end = end.clone().drop_guard();
     tokio::spawn(serve::serve(listener, artifact::server::router(&store), end));
     tokio::spawn(sweep(stores.clone(), process.stop.clone()));
-    git_repositories(&process, &storage, &stores, flags.intervals.requeue_dependency).await;
+    let shared =
+        Shared { process: &process, storage, requeue_dependency: flags.intervals.requeue_dependency };
+    let clients = net::Clients::new(&user_agent);
+    tokio::join!(
+        shared.git_repositories(stores),
+        shared.helm_repositories(clients, flags.helm.helm_index_max_size)
+    );
     Ok(())
 }
 
-async fn git_repositories(
-    process: &Process,
-    storage: &Storage,
-    stores: &git::Stores,
+/// What the controllers of all kinds work with.
+struct Shared<'a> {
+    process: &'a Process,
+    storage: Storage,
     requeue_dependency: Duration,
-) {
-    let client = process.clients.own().clone();
-    let settings = process.settings("gitrepository");
-    // With a selector, or in one namespace, the storage may hold artifacts of objects that others look after.
-    let all = settings.scope == runtime::Scope::default();
-    let controller = Controller::<GitRepository>::new(client.clone(), &process.metrics, settings);
-    let (handle, objects) = (controller.handle(), controller.store());
-    let reconciler = Arc::new(GitRepositories {
-        services: Services {
-            client,
-            objects: objects.clone(),
-            stores: stores.clone(),
-            storage: storage.clone(),
-            object_identity: process.gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY),
-        },
-        writer: controller.writer(BINARY.name),
-        events: process.events.clone(),
-        requeue_dependency,
-    });
-    if all {
-        let storage = storage.clone();
-        tokio::spawn(async move {
-            objects.listed().await;
-            let known = objects.all().iter().map(|object| Key::of(&**object)).collect();
-            remove_orphans(&storage, known).await;
-        });
-    }
-    let mut includes = References::default();
-    let on_change = move |change: &Change<GitRepository>| {
-        let included = change.after.as_ref().map(|object| included(&change.key, &object.spec.include));
-        includes.set(&change.key, included.unwrap_or_default());
-        if artifact_changed(change) {
-            for object in includes.to(&change.key) {
-                handle.enqueue(object, Priority::High);
+}
+
+impl Shared<'_> {
+    async fn git_repositories(&self, stores: git::Stores) {
+        let controller = self.controller::<GitRepository>("gitrepository");
+        let kind = GitRepositories {
+            client: self.process.clients.own().clone(),
+            objects: controller.store(),
+            stores,
+            object_identity: self.process.gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY),
+        };
+        let handle = controller.handle();
+        let mut includes = References::default();
+        let on_change = move |change: &Change<GitRepository>| {
+            let included = change.after.as_ref().map(|object| included(&change.key, &object.spec.include));
+            includes.set(&change.key, included.unwrap_or_default());
+            if artifact_changed(change) {
+                for object in includes.to(&change.key) {
+                    handle.enqueue(object, Priority::High);
+                }
             }
+        };
+        self.run(controller, kind, on_change).await;
+    }
+
+    async fn helm_repositories(&self, clients: net::Clients, index_max_size: u64) {
+        let controller = self.controller("helmrepository");
+        let kind = HelmRepositories { client: self.process.clients.own().clone(), clients, index_max_size };
+        self.run(controller, kind, |_| {}).await;
+    }
+
+    fn controller<O: Watched + Source>(&self, name: &str) -> Controller<O> {
+        let client = self.process.clients.own().clone();
+        Controller::new(client, &self.process.metrics, self.process.settings(name))
+    }
+
+    async fn run<K: Kind>(
+        &self,
+        controller: Controller<K::Object>,
+        kind: K,
+        on_change: impl FnMut(&Change<K::Object>) + Send + 'static,
+    ) {
+        let reconciler = Arc::new(Sources {
+            kind,
+            storage: self.storage.clone(),
+            writer: controller.writer(BINARY.name),
+            events: self.process.events.clone(),
+            requeue_dependency: self.requeue_dependency,
+        });
+        // With a selector, or in one namespace, the storage may hold artifacts of objects that others look after.
+        if controller.scope() == &runtime::Scope::default() {
+            remove_orphans(&self.storage, controller.store());
         }
-    };
-    controller.run(reconciler, process.stop.clone(), on_change).await;
+        controller.run(reconciler, self.process.stop.clone(), on_change).await;
+    }
 }
 
 /// The repositories that an object copies in.
@@ -116,37 +141,41 @@ fn included(object: &Key, includes: &[GitInclude]) -> Vec<Key> {
     includes.iter().map(|include| Key::new(object.namespace(), &include.repository.name)).collect()
 }
 
-/// Whether what other objects would copy in is different now.
-fn artifact_changed(change: &Change<GitRepository>) -> bool {
-    let digest = |object: &Option<Arc<GitRepository>>| {
-        Some(object.as_ref()?.status.as_ref()?.artifact.as_ref()?.digest.clone())
-    };
+/// Whether what other objects would use is different now.
+fn artifact_changed<O: Source>(change: &Change<O>) -> bool {
+    let digest = |object: &Option<Arc<O>>| object.as_deref().and_then(artifact_digest).map(str::to_owned);
     digest(&change.before) != digest(&change.after)
 }
 
-/// Removes the artifacts of objects that vanished while no controller was looking.
-async fn remove_orphans(storage: &Storage, known: HashSet<Key>) {
+/// Removes the artifacts of objects that vanished while no controller was looking, once all objects are known.
+fn remove_orphans<O: Watched>(storage: &Storage, objects: Store<O>) {
     let storage = storage.clone();
-    let work = tokio::task::spawn_blocking(move || {
-        let kind = GitRepository::kind(&()).to_lowercase();
-        let is_known = |location: &Location| known.contains(&Key::new(location.namespace(), location.name()));
-        for location in
-            storage.locations()?.iter().filter(|location| location.kind() == kind && !is_known(location))
-        {
-            tracing::info!(
-                namespace = location.namespace(),
-                name = location.name(),
-                "removing the artifacts of an object that is gone"
-            );
-            storage.remove_all(location)?;
-        }
-        Ok::<(), artifact::Error>(())
+    tokio::spawn(async move {
+        objects.listed().await;
+        let known: HashSet<Key> = objects.all().iter().map(|object| Key::of(&**object)).collect();
+        let work = tokio::task::spawn_blocking(move || {
+            let kind = O::kind(&()).to_lowercase();
+            let is_known =
+                |location: &Location| known.contains(&Key::new(location.namespace(), location.name()));
+            for location in
+                storage.locations()?.iter().filter(|location| location.kind() == kind && !is_known(location))
+            {
+                tracing::info!(
+                    namespace = location.namespace(),
+                    name = location.name(),
+                    "removing the artifacts of an object that is gone"
+                );
+                storage.remove_all(location)?;
+            }
+            Ok::<(), artifact::Error>(())
+        });
+        let problem = match work.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(error = problem, "cannot remove the artifacts of vanished objects");
     });
-    match work.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(error = %error, "cannot remove the artifacts of vanished objects"),
-        Err(error) => tracing::error!(error = %error, "cannot remove the artifacts of vanished objects"),
-    }
 }
 
 async fn sweep(stores: git::Stores, stop: CancellationToken) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use api::meta::{Artifact, Timestamp, stored_time};
-use artifact::{Algorithm, Digest, Error, Location, Retention, Store, Writer};
+use artifact::{Algorithm, Digest, Error, Location, Retention, Store, Stored, Writer};
 
 /// The artifact storage. Clones share it. Everything here blocks on the disk.
 #[derive(Clone)]
@@ -86,12 +86,41 @@ impl Storage {
     ) -> Result<Artifact, E> {
         let _lock = self.store.lock(location, file)?;
         let stored = self.store.write_archive(location, file, self.algorithm, fill)?;
+        Ok(self.describe(stored, revision, now))
+    }
+
+    /// Writes a file, as `fill` gives it, and describes it for the status.
+    pub(crate) fn file<E: From<Error>>(
+        &self,
+        location: &Location,
+        file: &str,
+        revision: &str,
+        now: Timestamp,
+        fill: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<Artifact, E> {
+        let _lock = self.store.lock(location, file)?;
+        let stored = self.store.write_file(location, file, self.algorithm, fill)?;
+        Ok(self.describe(stored, revision, now))
+    }
+
+    /// Points `link` in the object's directory at `file`, and gives its URL.
+    pub(crate) fn link(&self, location: &Location, file: &str, link: &str) -> Result<String, Error> {
+        self.store.link(location, file, link)?;
+        Ok(self.url(&location.path(link)?))
+    }
+
+    /// The algorithm of artifact digests.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    fn describe(&self, stored: Stored, revision: &str, now: Timestamp) -> Artifact {
         let digest = stored.digest.to_string();
         self.checked().insert(
             stored.path.clone(),
             Checked { digest: digest.clone(), modified: stored.modified, size: stored.size },
         );
-        Ok(Artifact {
+        Artifact {
             url: self.url(&stored.path),
             path: stored.path,
             revision: revision.to_owned(),
@@ -99,7 +128,7 @@ impl Storage {
             last_update_time: stored_time(now),
             size: i64::try_from(stored.size).ok(),
             metadata: Default::default(),
-        })
+        }
     }
 
     /// Opens a stored artifact for reading.

@@ -113,7 +113,7 @@ impl Store {
         algorithm: Algorithm,
         fill: impl FnOnce(&mut Writer<&mut dyn Write>) -> std::result::Result<(), E>,
     ) -> std::result::Result<Stored, E> {
-        self.publish(location, file, algorithm, |sink| {
+        self.write_file(location, file, algorithm, |sink| {
             let mut writer = Writer::new(sink)?;
             fill(&mut writer)?;
             writer.finish()?;
@@ -121,20 +121,8 @@ impl Store {
         })
     }
 
-    /// Writes a file with these bytes.
-    pub fn write_bytes(
-        &self,
-        location: &Location,
-        file: &str,
-        algorithm: Algorithm,
-        bytes: &[u8],
-    ) -> Result<Stored> {
-        self.publish(location, file, algorithm, |sink| {
-            sink.write_all(bytes).map_err(Error::io("write", Path::new(file)))
-        })
-    }
-
-    fn publish<E: From<Error>>(
+    /// Writes a file: `fill` writes its bytes. Nothing is published when `fill` fails.
+    pub fn write_file<E: From<Error>>(
         &self,
         location: &Location,
         file: &str,
@@ -157,6 +145,19 @@ impl Store {
         sync_directory(&directory)?;
         let modified = file.metadata().and_then(|m| m.modified()).map_err(Error::io("stat", &target))?;
         Ok(Stored { path, digest, size, modified })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn write_bytes(
+        &self,
+        location: &Location,
+        file: &str,
+        algorithm: Algorithm,
+        bytes: &[u8],
+    ) -> Result<Stored> {
+        self.write_file(location, file, algorithm, |sink| {
+            sink.write_all(bytes).map_err(Error::io("write", Path::new(file)))
+        })
     }
 
     /// Takes the lock of an artifact, waiting for it. Its directory is created when missing.

@@ -23,14 +23,28 @@ pub(crate) struct Struct {
     pub(crate) fields: &'static [(&'static str, Shape)],
 }
 
+impl Struct {
+    /// Whether there is such a field, in any case of letters.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field.eq_ignore_ascii_case(name))
+    }
+}
+
 /// Reads the first document of a text. Absent and null fields are absent in the result; unknown ones are dropped.
 pub(crate) fn read(text: &[u8], shape: &'static Struct) -> Result<Map<String, Json>, String> {
     let tree = yaml::read_first(text, Profile::V2, &ReadLimits::default())
         .map_err(|error| converting(&sprig::yaml_error_text(&error)))?;
-    let Some(tree) = tree else { return Ok(Map::new()) };
-    check(&tree)?;
+    match tree {
+        Some(tree) => from_tree(&tree, shape),
+        None => Ok(Map::new()),
+    }
+}
+
+/// As [`read`], of a document that is read already.
+pub(crate) fn from_tree(tree: &yaml::Value, shape: &'static Struct) -> Result<Map<String, Json>, String> {
+    check(tree)?;
     let mut decoder = Decoder { path: Vec::new(), structs: Vec::new(), problem: None };
-    let found = decoder.decode(&tree, &Shape::Struct(shape), true)?;
+    let found = decoder.decode(tree, &Shape::Struct(shape), true)?;
     match (decoder.problem, found) {
         (Some(problem), _) => Err(problem),
         (None, Json::Object(map)) => Ok(map),

@@ -262,7 +262,7 @@ impl Metadata {
             let key = if dependency.alias.is_empty() { &dependency.name } else { &dependency.alias };
             if seen.contains(&key.as_str()) {
                 let key = gotemplate::quote(key.as_bytes());
-                return fail(format!("more than one dependency with name or alias {key}"));
+                return fail(format!("{REPEATED_DEPENDENCY} {key}"));
             }
             seen.push(key);
         }
@@ -283,6 +283,9 @@ impl Dependency {
         Ok(())
     }
 }
+
+/// How the problem with a dependency that stands there twice begins.
+pub(crate) const REPEATED_DEPENDENCY: &str = "more than one dependency with name or alias";
 
 /// Every kind of space becomes a plain one, and what cannot be printed goes.
 fn clean(text: &mut String) {

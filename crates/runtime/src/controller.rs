@@ -176,6 +176,12 @@ impl<K: Watched + Reconciled> Controller<K> {
         self.store.clone()
     }
 
+    /// Which objects are this process's.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.settings.scope
+    }
+
     /// Wakes objects.
     #[must_use]
     pub fn handle(&self) -> Handle {

@@ -28,6 +28,8 @@ pub struct Controller {
     home: Arc<TempDir>,
     /// The port that source-controller serves artifacts at.
     storage_port: Option<u16>,
+    /// The ports that notification-controller takes events and webhooks in at.
+    event_and_hook_ports: Option<(u16, u16)>,
     keeper: Arc<Watchdog>,
 }
 
@@ -49,6 +51,20 @@ impl Controller {
     /// When it does not build.
     pub fn kustomize(plane: &ControlPlane) -> Result<Self> {
         Self::kustomize_at(plane, &built("kustomize-controller", Profile::Same)?)
+    }
+
+    /// Our notification-controller, built if needed.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub fn notification(plane: &ControlPlane) -> Result<Self> {
+        let program = built("notification-controller", Profile::Same)?;
+        let (events, hooks) = (free_port()?, free_port()?);
+        let mut controller = Self::new(plane, "notification-controller", &program)?;
+        controller.event_and_hook_ports = Some((events, hooks));
+        Ok(controller
+            .flag(format!("--events-addr=127.0.0.1:{events}"))
+            .flag(format!("--receiverAddr=127.0.0.1:{hooks}")))
     }
 
     /// A source-controller at a path, with the flags that ours and its peer have in common.
@@ -87,6 +103,7 @@ impl Controller {
             health_port,
             home: Arc::new(TempDir::with_prefix_in(format!("{name}-"), keeper.dir())?),
             storage_port: None,
+            event_and_hook_ports: None,
             keeper,
         };
         Ok(controller
@@ -193,6 +210,16 @@ impl Running {
     /// The port that source-controller serves artifacts at.
     pub fn storage_port(&self) -> Option<u16> {
         self.controller.storage_port
+    }
+
+    /// Where notification-controller takes events in, for the flag `--events-addr` of the others.
+    pub fn events_url(&self) -> Option<String> {
+        self.controller.event_and_hook_ports.map(|(events, _)| format!("http://127.0.0.1:{events}/"))
+    }
+
+    /// What the paths of webhooks are appended to.
+    pub fn hooks_url(&self) -> Option<String> {
+        self.controller.event_and_hook_ports.map(|(_, hooks)| format!("http://127.0.0.1:{hooks}"))
     }
 
     /// The address of `/metrics`.

@@ -1,176 +1,71 @@
-//! One attempt: observe, fetch, archive. Changes the status in memory and collects events; writes neither.
+//! One attempt: observe, fetch, archive.
 
 use std::sync::Arc;
 
-use api::condition::{Conditions, Drift, Reason, Stamp, Type};
+use api::condition::{Conditions, Drift, Reason, Type};
 use api::meta::Artifact;
-use api::source::{GitRepository, GitRepositoryStatus};
 use artifact::{Limits, Location, Tree};
 use git::{Resolved, Snapshot, Submodules};
 use kube::ResourceExt as _;
 use runtime::Key;
-use runtime::client::Secret;
-use runtime::events::Severity;
-use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 
 use super::archive::{self, Overlay};
-use super::failure::Failure;
-use super::request::{self, NamedSecret};
-use super::{Services, change};
-use crate::storage::{Condition, Storage};
-
-/// Something to tell about an object.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Notice {
-    pub severity: Severity,
-    pub reason: Reason,
-    pub message: String,
-}
-
-/// How an attempt succeeded.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Success {
-    /// Upstream is where it was, and so is the artifact.
-    Unchanged,
-    /// There is a new artifact; what the event says about it.
-    Stored(String),
-}
+use super::{GitRepositories, change, request};
+use crate::source::{Attempt, Failure, NamedSecret, Success, blocking, read_secret};
+use crate::storage::Storage;
 
 /// An attempt in the making.
-pub(crate) struct Attempt<'a> {
-    services: &'a Services,
-    object: &'a GitRepository,
-    location: Location,
-    stamp: Stamp,
-    /// The status as it will be.
-    pub status: GitRepositoryStatus,
-    /// The events to send, in order.
-    pub notices: Vec<Notice>,
-    /// The status as it should be shown, should the attempt take long from here on.
-    pub shown: watch::Sender<GitRepositoryStatus>,
+pub(super) struct Checkout<'a, 'o> {
+    pub git: &'a GitRepositories,
+    pub attempt: &'a mut Attempt<'o, GitRepositories>,
 }
 
-impl<'a> Attempt<'a> {
-    /// Begins with the status of the object, marked as being worked on.
-    pub(crate) fn begin(
-        services: &'a Services,
-        object: &'a GitRepository,
-        mut status: GitRepositoryStatus,
-        location: Location,
-        stamp: Stamp,
-    ) -> Self {
-        status.conditions.mark_progress(Drift::None, "reconciliation in progress", stamp);
-        if status.observed_generation != stamp.generation {
-            let message = format!(
-                "processing object: new generation {} -> {}",
-                status.observed_generation, stamp.generation
-            );
-            status.conditions.mark_progress(Drift::None, &message, stamp);
-        }
-        let shown = watch::Sender::new(status.clone());
-        Self { services, object, location, stamp, status, notices: Vec::new(), shown }
-    }
-
+impl Checkout<'_, '_> {
     fn conditions(&mut self) -> &mut Conditions {
-        &mut self.status.conditions
-    }
-
-    fn notice(&mut self, severity: Severity, reason: Reason, message: impl Into<String>) {
-        self.notices.push(Notice { severity, reason, message: message.into() });
-    }
-
-    /// Looks after what is on disk: removes old files, and drops an artifact that is not there as it was published.
-    /// Returns whether consumers have to learn at once that their artifact is gone.
-    pub(crate) async fn check_storage(&mut self) -> Result<bool, Failure> {
-        let (storage, location, artifact) =
-            (self.services.storage.clone(), self.location.clone(), self.status.artifact.clone());
-        let (collected, found) = blocking(move || {
-            let Some(artifact) = &artifact else { return (Ok(0), Ok(None)) };
-            let collected = storage.collect(&location, file_name(artifact));
-            (collected, inspect(&storage, &location, artifact).map(Some))
-        })
-        .await?;
-        match collected {
-            Ok(0) => {}
-            Ok(count) => self.notice(
-                Severity::Trace,
-                Reason::GarbageCollectionSucceeded,
-                format!("garbage collected {count} artifacts"),
-            ),
-            // Not worth failing for: the next run tries again.
-            Err(error) => tracing::error!(error = %error, "garbage collection failed"),
-        }
-        let found =
-            found.map_err(|error| Failure::storage(Reason::StorageOperationFailed, error.to_string()))?;
-        let message = match found {
-            Some(Condition::Intact) => {
-                self.readvertise();
-                return Ok(false);
-            }
-            None => "building artifact",
-            Some(Condition::Altered) => {
-                self.notice(
-                    Severity::Warning,
-                    Reason::ArtifactVerificationFailed,
-                    "failed to verify integrity of artifact: its bytes do not match the digest in status.artifact",
-                );
-                DISAPPEARED
-            }
-            Some(Condition::Missing) => DISAPPEARED,
-        };
-        let stamp = self.stamp;
-        self.status.artifact = None;
-        self.conditions().delete(Type::ArtifactInStorage);
-        self.conditions().mark_progress(Drift::Found, message, stamp);
-        Ok(found.is_some())
-    }
-
-    /// A renamed Service or a new address heals the URL.
-    fn readvertise(&mut self) {
-        if let Some(artifact) = &mut self.status.artifact {
-            artifact.url = self.services.storage.url(&artifact.path);
-        }
+        self.attempt.conditions()
     }
 
     /// From the Git server to the artifact.
-    pub(crate) async fn run(&mut self) -> Result<Success, Failure> {
-        let (spec, stamp) = (&self.object.spec, self.stamp);
-        if self.status.conditions.is_false(Type::SourceVerified) {
+    pub(super) async fn run(&mut self) -> Result<Success, Failure> {
+        let (spec, stamp) = (&self.attempt.object.spec, self.attempt.stamp);
+        if self.attempt.status.conditions.is_false(Type::SourceVerified) {
             self.conditions().delete(Type::SourceVerified);
         }
-        request::check_supported(spec, self.services.object_identity)?;
+        request::check_supported(spec, self.git.object_identity)?;
         let remote = self.remote().await?;
         let includes = self.includes()?;
-        if change::includes_changed(&self.status, &includes) && !self.status.included_artifacts.is_empty() {
+        if change::includes_changed(&self.attempt.status, &includes)
+            && !self.attempt.status.included_artifacts.is_empty()
+        {
             let message = "building artifact: included artifacts differ from last observed includes";
             self.conditions().mark_progress(Drift::Found, message, stamp);
-            self.show();
+            self.attempt.show();
         }
         self.conditions().delete(Type::ArtifactOutdated);
 
         let resolved = self
-            .services
+            .git
             .stores
             .resolve(&remote, &request::reference(spec))
             .await
             .map_err(|error| self.listing_failed(error))?;
-        let same_revision = Artifact::has_revision(self.status.artifact.as_ref(), &resolved.revision);
-        let same_config = !change::content_config_changed(spec, &self.status, &includes);
+        let same_revision = self.attempt.has_revision(&resolved.revision);
+        let same_config = !change::content_config_changed(spec, &self.attempt.status, &includes);
         self.check_verification()?;
         if same_revision && same_config {
             self.conditions().delete(Type::FetchFailed);
             // Flux records this as a Kubernetes Event too. An attempt that changes nothing writes nothing here.
             tracing::info!("no changes since last reconciliation: observed revision '{}'", resolved.revision);
             self.stored(&resolved.revision);
-            return Ok(Success::Unchanged);
+            return Ok(Success::new(format!("stored artifact for commit '{}'", resolved.revision)));
         }
         if !same_revision {
-            self.outdated(&resolved);
+            let what = format!("new upstream revision '{}'", resolved.revision);
+            self.attempt.outdated(Reason::NewRevision, &what);
         }
         let submodules = if spec.recurse_submodules { Submodules::Recurse } else { Submodules::Skip };
         let snapshot =
-            self.services.stores.fetch(&remote, &resolved, submodules).await.map_err(checkout_failed)?;
+            self.git.stores.fetch(&remote, &resolved, submodules).await.map_err(checkout_failed)?;
         self.conditions().delete(Type::FetchFailed);
         self.archive(&resolved, &snapshot, includes).await
     }
@@ -178,7 +73,7 @@ impl<'a> Attempt<'a> {
     /// Without an artifact Flux clones at once, so that there a listing that fails shows as a failed clone.
     fn listing_failed(&self, error: git::Error) -> Failure {
         checkout_failed(match error {
-            git::Error::List { url, source } if self.status.artifact.is_none() => {
+            git::Error::List { url, source } if self.attempt.artifact().is_none() => {
                 git::Error::Clone { url, source }
             }
             error => error,
@@ -186,10 +81,10 @@ impl<'a> Attempt<'a> {
     }
 
     async fn remote(&mut self) -> Result<git::Remote, Failure> {
-        let secret = self.secret(self.object.spec.secret_ref.as_ref().map(|secret| &*secret.name)).await?;
-        let proxy =
-            self.secret(self.object.spec.proxy_secret_ref.as_ref().map(|secret| &*secret.name)).await?;
-        let remote = request::remote(&self.object.spec, secret.as_ref(), proxy.as_ref())?;
+        let spec = &self.attempt.object.spec;
+        let secret = self.secret(spec.secret_ref.as_ref().map(|secret| &*secret.name)).await?;
+        let proxy = self.secret(spec.proxy_secret_ref.as_ref().map(|secret| &*secret.name)).await?;
+        let remote = request::remote(spec, secret.as_ref(), proxy.as_ref())?;
         if let (git::Auth::Ssh(login), Some(secret)) = (&remote.auth, &secret)
             && login.passphrase.is_none()
             && git::is_encrypted_identity(login.identity.expose())
@@ -206,26 +101,17 @@ impl<'a> Attempt<'a> {
     }
 
     async fn secret(&self, name: Option<&str>) -> Result<Option<NamedSecret>, Failure> {
-        let Some(name) = name else { return Ok(None) };
-        let namespace = self.object.namespace().unwrap_or_default();
-        let secret = Secret::read(&self.services.client, &namespace, name).await.map_err(|error| {
-            Failure::fetch(
-                Reason::AuthenticationFailed,
-                format!("failed to get secret '{namespace}/{name}': {error}"),
-            )
-        })?;
-        let data =
-            secret.keys().filter_map(|key| Some((key.to_owned(), secret.bytes(key)?.to_vec()))).collect();
-        Ok(Some(NamedSecret { name: secret.id(), data }))
+        let namespace = self.attempt.object.namespace().unwrap_or_default();
+        read_secret(&self.git.client, &namespace, name).await
     }
 
     /// The artifacts to copy in, in the order of the spec.
     fn includes(&mut self) -> Result<Vec<Artifact>, Failure> {
-        let namespace = self.object.namespace().unwrap_or_default();
+        let namespace = self.attempt.object.namespace().unwrap_or_default();
         let mut found = Vec::new();
-        for include in &self.object.spec.include {
+        for include in &self.attempt.object.spec.include {
             let name = &include.repository.name;
-            let Some(repository) = self.services.objects.get(&Key::new(&namespace, name)) else {
+            let Some(repository) = self.git.objects.get(&Key::new(&namespace, name)) else {
                 return Err(Failure::include(
                     Reason::NotFound,
                     format!(
@@ -247,29 +133,14 @@ impl<'a> Attempt<'a> {
 
     /// Nothing is published that should have been verified and was not.
     fn check_verification(&mut self) -> Result<(), Failure> {
-        if self.object.spec.verify.is_none() {
+        if self.attempt.object.spec.verify.is_none() {
             self.conditions().delete(Type::SourceVerified);
-            self.status.source_verification_mode = None;
+            self.attempt.status.source_verification_mode = None;
             return Ok(());
         }
         let message = "spec.verify is not supported by this release: the signature cannot be verified and no new artifact is published";
         let failure = Failure::plain(Reason::VerificationError, message);
         Err(Failure { condition: Some(Type::SourceVerified), ..failure }.terminal())
-    }
-
-    fn outdated(&mut self, resolved: &Resolved) {
-        let (stamp, had_artifact) = (self.stamp, self.status.artifact.is_some());
-        let message = format!("new upstream revision '{}'", resolved.revision);
-        if had_artifact {
-            self.conditions().mark_true(Type::ArtifactOutdated, Reason::NewRevision, message.clone(), stamp);
-        }
-        self.conditions().mark_progress(Drift::Found, &format!("building artifact: {message}"), stamp);
-        self.show();
-    }
-
-    /// The status as it is now is worth showing.
-    pub(crate) fn show(&self) {
-        self.shown.send_replace(self.status.clone());
     }
 
     async fn archive(
@@ -278,10 +149,10 @@ impl<'a> Attempt<'a> {
         snapshot: &Snapshot,
         includes: Vec<Artifact>,
     ) -> Result<Success, Failure> {
-        let spec = &self.object.spec;
+        let spec = &self.attempt.object.spec;
         let work = Archiving {
-            storage: self.services.storage.clone(),
-            location: self.location.clone(),
+            storage: self.attempt.storage.clone(),
+            location: self.attempt.location.clone(),
             snapshot: snapshot.clone(),
             resolved: resolved.clone(),
             sparse: spec.sparse_checkout.clone(),
@@ -299,50 +170,19 @@ impl<'a> Attempt<'a> {
                     )
                 })
                 .collect(),
-            now: self.stamp.now,
+            now: self.attempt.stamp.now,
         };
         let artifact = blocking(move || work.run()).await??;
         self.conditions().delete(Type::StorageOperationFailed);
-        let changed = !Artifact::has_digest(self.status.artifact.as_ref(), &artifact.digest);
-        if !changed {
-            self.notice(
-                Severity::Trace,
-                Reason::ArtifactUpToDate,
-                format!("artifact up-to-date with remote revision: '{}'", resolved.revision),
-            );
-        }
-        self.status.artifact = Some(artifact);
-        change::observe(spec, &mut self.status, includes);
+        self.attempt.publish(artifact, &resolved.revision);
+        change::observe(spec, &mut self.attempt.status, includes);
         self.stored(&resolved.revision);
-        Ok(Success::Stored(format!("stored artifact for commit '{}'", snapshot.commit().subject())))
+        Ok(Success::new(format!("stored artifact for commit '{}'", snapshot.commit().subject())))
     }
 
     fn stored(&mut self, revision: &str) {
-        let stamp = self.stamp;
-        self.conditions().delete(Type::ArtifactOutdated);
-        self.conditions().delete(Type::StorageOperationFailed);
-        let message = format!("stored artifact for revision '{revision}'");
-        self.conditions().mark_true(Type::ArtifactInStorage, Reason::Succeeded, message, stamp);
+        self.attempt.stored(Reason::Succeeded, format!("stored artifact for revision '{revision}'"));
     }
-}
-
-const DISAPPEARED: &str = "building artifact: disappeared from storage";
-
-/// The file of an artifact in its object's directory.
-fn file_name(artifact: &Artifact) -> &str {
-    artifact.path.rsplit('/').next().unwrap_or_default()
-}
-
-fn inspect(
-    storage: &Storage,
-    location: &Location,
-    artifact: &Artifact,
-) -> Result<Condition, artifact::Error> {
-    let found = storage.inspect(artifact)?;
-    if found == Condition::Altered {
-        storage.remove(location, file_name(artifact))?;
-    }
-    Ok(found)
 }
 
 fn checkout_failed(error: git::Error) -> Failure {
@@ -353,12 +193,6 @@ fn checkout_failed(error: git::Error) -> Failure {
             format!("failed to checkout and determine revision: {error}"),
         ),
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    spawn_blocking(work)
-        .await
-        .map_err(|error| Failure::plain(Reason::Failed, format!("the archive worker failed: {error}")))
 }
 
 /// What the making of an artifact needs, on a thread of its own.

@@ -5,18 +5,10 @@ use api::{
     source::{GitProvider, GitRepositorySpec},
 };
 use git::{Auth, Reference, Remote};
-use net::auth::{self, Data};
+use net::auth;
 use url::Url;
 
-use super::failure::Failure;
-
-/// A Secret that the object refers to.
-pub(crate) struct NamedSecret {
-    /// `namespace/name`.
-    pub name: String,
-    /// Its data.
-    pub data: Data,
-}
+use crate::source::{Failure, NamedSecret};
 
 /// Checks the fields that this release does not serve, so that nobody gets an artifact other than the one asked for.
 pub(crate) fn check_supported(spec: &GitRepositorySpec, object_identity_gate: bool) -> Result<(), Failure> {
@@ -129,7 +121,7 @@ mod tests {
     use super::*;
     use api::{condition::Type, meta::LocalObjectReference, source::GitReference};
 
-    use crate::gitrepository::failure::Class;
+    use crate::source::Class;
 
     fn spec(url: &str) -> GitRepositorySpec {
         GitRepositorySpec { url: url.to_owned(), ..GitRepositorySpec::default() }

@@ -43,8 +43,6 @@ pub enum Attempt {
         /// When to look again; `None` means at the interval.
         after: Option<Duration>,
     },
-    /// Early, because nothing changed upstream.
-    Unchanged,
     /// With an error that a retry may cure.
     Failed(String),
 }
@@ -78,7 +76,7 @@ pub fn finish_attempt(
     attempt: Attempt,
     stamp: Stamp,
 ) -> Resolution {
-    if matches!(attempt, Attempt::Done(Requeue::AtInterval) | Attempt::Unchanged) {
+    if attempt == Attempt::Done(Requeue::AtInterval) {
         conditions.delete(Type::Reconciling);
     }
     retry_reason(conditions, stamp);
@@ -92,7 +90,7 @@ pub fn finish_attempt(
             conditions.delete(Type::Stalled);
             false
         }
-        Attempt::Done(_) | Attempt::Unchanged => {
+        Attempt::Done(_) => {
             conditions.delete(Type::Stalled);
             true
         }
@@ -111,9 +109,7 @@ pub fn finish_attempt(
         Attempt::Done(Requeue::AtInterval) if !conditions.is_ready() && !conditions.is_stalled() => {
             Resolution::Fail(conditions.message(Type::Ready).to_owned())
         }
-        Attempt::Done(Requeue::AtInterval) | Attempt::Unchanged | Attempt::Waiting { after: None } => {
-            Resolution::AtInterval
-        }
+        Attempt::Done(Requeue::AtInterval) | Attempt::Waiting { after: None } => Resolution::AtInterval,
         Attempt::Done(Requeue::Now) => Resolution::Now,
         Attempt::Done(Requeue::Never) | Attempt::Stalled { .. } => Resolution::Rest,
         Attempt::Waiting { after: Some(after) } => Resolution::After(after),
@@ -228,14 +224,6 @@ mod tests {
 
         let mirrored = attempt(&[], stalled());
         assert_eq!(mirrored.conditions.reason(Type::Ready), "URLInvalid");
-    }
-
-    #[test]
-    fn an_unchanged_upstream_ends_the_work() {
-        let ended =
-            attempt(&[(Type::ArtifactInStorage, Status::True, "stored artifact")], Attempt::Unchanged);
-        assert!(ended.conditions.is_ready());
-        assert_eq!((ended.observed_generation, ended.resolution), (3, Resolution::AtInterval));
     }
 
     #[test]

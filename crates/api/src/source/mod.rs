@@ -6,6 +6,7 @@ mod git_repository;
 mod helm_chart;
 mod helm_repository;
 mod oci_repository;
+mod status;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub use oci_repository::{
     OCIRepository, OCIRepositorySpec, OCIRepositoryStatus, OciLayerOperation, OciLayerSelector, OciReference,
     OciVerification,
 };
+pub use status::{Source, SourceStatus};
 
 /// The group.
 pub const GROUP: &str = "source.toolkit.fluxcd.io";

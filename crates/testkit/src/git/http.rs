@@ -1,7 +1,8 @@
-//! A smart HTTP server: the real `git http-backend` behind a small HTTP server that can also misbehave.
+//! A smart HTTP server: the real `git http-backend` behind a small HTTP server that can also misbehave. Files beside the
+//! repositories are served as they are.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -158,12 +159,12 @@ impl HttpServer {
         Repo::create(&self.root().join(name))
     }
 
-    /// The directory of the repositories.
+    /// The directory of the repositories; what else is put there is served as it is.
     pub fn root(&self) -> &Path {
         self.state.root.path()
     }
 
-    /// The URL of the repository `name`.
+    /// The URL of the repository or file `name`.
     pub fn url(&self, name: &str) -> String {
         // The certificate is for the name, not for the address.
         match self.authority {
@@ -263,6 +264,9 @@ async fn answer(state: &State, request: axum::extract::Request) -> Result<Respon
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")];
         return Ok((StatusCode::UNAUTHORIZED, challenge).into_response());
     }
+    if let Some(file) = file(state, request.uri().path()) {
+        return Ok(Body::from(tokio::fs::read(file).await?).into_response());
+    }
     let is_post = request.method() == axum::http::Method::POST;
     let response = backend(state, request).await.map_err(std::io::Error::other)?;
     Ok(match fault {
@@ -270,6 +274,13 @@ async fn answer(state: &State, request: axum::extract::Request) -> Result<Respon
         Fault::Stall(bytes) if is_post => response.map(|body| limited(body, bytes, End::Stall)),
         _ => response,
     })
+}
+
+/// A file that lies beside the repositories.
+fn file(state: &State, path: &str) -> Option<PathBuf> {
+    let path = percent_encoding::percent_decode_str(path.trim_start_matches('/')).decode_utf8().ok()?;
+    let in_repository = path.split('/').any(|part| part.ends_with(".git"));
+    Some(state.root.path().join(&*path)).filter(|file| !in_repository && file.is_file())
 }
 
 impl Access {

@@ -1,4 +1,4 @@
-//! GitRepository on a real API server: the acceptance cases of source-controller that a user can see.
+//! GitRepository and HelmRepository on a real API server: the acceptance cases of source-controller that a user can see.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 
 mod events;
 mod failures;
+mod helm;
 mod lifecycle;
 mod process;
 mod revisions;

@@ -58,12 +58,17 @@ impl Scene {
         if whole["ref"].is_null() {
             whole.as_object_mut().expect("an object").remove("ref");
         }
+        self.apply_kind("GitRepository", name, whole).await
+    }
+
+    /// Applies an object of another kind of source.
+    pub async fn apply_kind(&self, kind: &str, name: &str, spec: Value) -> Result<()> {
         self.plane
             .apply(&serde_json::to_string(&json!({
                 "apiVersion": API,
-                "kind": "GitRepository",
+                "kind": kind,
                 "metadata": { "name": name, "namespace": self.namespace, "labels": { "scene": self.namespace } },
-                "spec": whole,
+                "spec": spec,
             }))?)
             .await
     }
@@ -112,11 +117,20 @@ impl Scene {
     }
 
     pub async fn request(&self, name: &str, token: &str) -> Result<()> {
-        self.patch(
-            name,
-            json!({ "metadata": { "annotations": { "reconcile.fluxcd.io/requestedAt": token } } }),
-        )
-        .await
+        self.annotate(&self.objects, name, "reconcile.fluxcd.io/requestedAt", token).await
+    }
+
+    /// Sets an annotation of an object of any kind.
+    pub async fn annotate(
+        &self,
+        objects: &Api<DynamicObject>,
+        name: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<()> {
+        let patch = json!({ "metadata": { "annotations": { key: value } } });
+        objects.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
     }
 
     /// The files of an object's artifact, as `path mode content`, after checking digest and size against the status.

@@ -1,0 +1,17 @@
+//! notification-controller on a real API server: the acceptance cases of its specification, by their numbers.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test"
+)]
+
+mod chat;
+mod delivery;
+mod events;
+mod process;
+mod receivers;
+mod recorder;
+mod routing;
+mod scene;
