@@ -191,7 +191,7 @@ fn odd_metadata(random: &mut Random, metadata: &mut String, top: bool) {
             ">=1.20",
             "^1.30.0-0",
             "~1.36",
-            "<1.20",
+            ">=1.30",
             "1.36",
             ">= 1.19.0 < 1.40.0",
             "1.x || 2.x",

@@ -80,7 +80,10 @@ static DRAFT_4: LazyLock<Json> = LazyLock::new(|| {
 
 /// What only draft 7 looks at.
 fn without_7() -> Vec<(&'static str, Json)> {
-    let mut changes = vec![("/properties/patternProperties", json!({"$ref": "#/definitions/map"}))];
+    let mut changes = vec![(
+        "/properties/patternProperties",
+        json!({"type": "object", "additionalProperties": {"$ref": "#"}}),
+    )];
     let others = [
         "/properties/$comment",
         "/properties/readOnly",
@@ -123,16 +126,15 @@ const NEWER_TEXT: &str = r##"{
 "count":{"type":"integer","minimum":0},
 "texts":{"type":"array","items":{"type":"string"},"uniqueItems":true},
 "list":{"type":"array","minItems":1,"items":{"$ref":"#"}},
-"map":{"type":"object","additionalProperties":{"$ref":"#"}},
 "kind":{"enum":["array","boolean","integer","null","number","object","string"]},
 "core":{"properties":{"$id":{"type":"string","format":"uri-reference","pattern":"^[^#]*#?$"},"$schema":{"type":"string","format":"uri"},
 "$ref":{"$ref":"#/definitions/reference"},"$anchor":{"$ref":"#/definitions/name"},"$dynamicRef":{"$ref":"#/definitions/reference"},
 "$dynamicAnchor":{"$ref":"#/definitions/name"},
-"$vocabulary":{"type":"object","propertyNames":{"type":"string","format":"uri"},"additionalProperties":{"type":"boolean"}},"$comment":{"$ref":"#/definitions/text"},"$defs":{"$ref":"#/definitions/map"}}},
+"$vocabulary":{"type":"object","propertyNames":{"type":"string","format":"uri"},"additionalProperties":{"type":"boolean"}},"$comment":{"$ref":"#/definitions/text"},"$defs":{"type":"object","additionalProperties":{"$ref":"#"}}}},
 "applicator":{"properties":{"prefixItems":{"$ref":"#/definitions/list"},"items":{"$ref":"#"},
-"contains":{"$ref":"#"},"additionalProperties":{"$ref":"#"},"properties":{"$ref":"#/definitions/map"},
+"contains":{"$ref":"#"},"additionalProperties":{"$ref":"#"},"properties":{"type":"object","additionalProperties":{"$ref":"#"}},
 "patternProperties":{"type":"object","additionalProperties":{"$ref":"#"},"propertyNames":{"format":"regex"}},
-"dependentSchemas":{"$ref":"#/definitions/map"},"propertyNames":{"$ref":"#"},"if":{"$ref":"#"},"then":{"$ref":"#"},"else":{"$ref":"#"},
+"dependentSchemas":{"type":"object","additionalProperties":{"$ref":"#"}},"propertyNames":{"$ref":"#"},"if":{"$ref":"#"},"then":{"$ref":"#"},"else":{"$ref":"#"},
 "allOf":{"$ref":"#/definitions/list"},"anyOf":{"$ref":"#/definitions/list"},"oneOf":{"$ref":"#/definitions/list"},"not":{"$ref":"#"},
 "unevaluatedItems":{"$ref":"#"},"unevaluatedProperties":{"$ref":"#"}}},
 "validation":{"properties":{"type":{"anyOf":[{"$ref":"#/definitions/kind"},{"type":"array","items":{"$ref":"#/definitions/kind"},"minItems":1,"uniqueItems":true}]},
@@ -147,7 +149,7 @@ const NEWER_TEXT: &str = r##"{
 "readOnly":{"$ref":"#/definitions/flag"},"writeOnly":{"$ref":"#/definitions/flag"},"examples":{"type":"array"},"format":{"$ref":"#/definitions/text"},
 "contentMediaType":{"$ref":"#/definitions/text"},"contentEncoding":{"$ref":"#/definitions/text"},"contentSchema":{"$ref":"#"}}}
 },
-"properties":{"definitions":{"$ref":"#/definitions/map"},
+"properties":{"definitions":{"type":"object","additionalProperties":{"$ref":"#"}},
 "dependencies":{"type":"object","additionalProperties":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/texts"}]}},
 "$recursiveRef":{"$ref":"#/definitions/reference"},"$recursiveAnchor":{"$ref":"#/definitions/name"}}
 }"##;
@@ -159,7 +161,6 @@ const OLDER_TEXT: &str = r##"{
 "count":{"type":"integer","minimum":0},"least":{"allOf":[{"$ref":"#/definitions/count"},{"default":0}]},
 "texts":{"type":"array","items":{"type":"string"},"uniqueItems":true},
 "list":{"type":"array","minItems":1,"items":{"$ref":"#"}},
-"map":{"type":"object","additionalProperties":{"$ref":"#"}},
 "kind":{"enum":["array","boolean","integer","null","number","object","string"]}},
 "properties":{"$id":{"type":"string","format":"uri-reference"},"$schema":{"type":"string","format":"uri"},"$ref":{"type":"string","format":"uri-reference"},
 "$comment":{"type":"string"},"readOnly":{"type":"boolean"},"writeOnly":{"type":"boolean"},"examples":{"type":"array"},
@@ -170,7 +171,7 @@ const OLDER_TEXT: &str = r##"{
 "additionalItems":{"$ref":"#"},"items":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/list"}]},
 "maxItems":{"$ref":"#/definitions/count"},"minItems":{"$ref":"#/definitions/least"},"uniqueItems":{"type":"boolean"},"contains":{"$ref":"#"},
 "maxProperties":{"$ref":"#/definitions/count"},"minProperties":{"$ref":"#/definitions/least"},"required":{"$ref":"#/definitions/texts"},
-"additionalProperties":{"$ref":"#"},"definitions":{"$ref":"#/definitions/map"},"properties":{"$ref":"#/definitions/map"},
+"additionalProperties":{"$ref":"#"},"definitions":{"type":"object","additionalProperties":{"$ref":"#"}},"properties":{"type":"object","additionalProperties":{"$ref":"#"}},
 "patternProperties":{"type":"object","additionalProperties":{"$ref":"#"},"propertyNames":{"format":"regex"}},
 "dependencies":{"type":"object","additionalProperties":{"anyOf":[{"$ref":"#"},{"$ref":"#/definitions/texts"}]}},"propertyNames":{"$ref":"#"},
 "enum":{"type":"array","minItems":1,"uniqueItems":true},
