@@ -1,5 +1,7 @@
 //! A build from its root to its output.
 
+use std::collections::HashSet;
+
 use yaml::Value;
 
 use crate::error::BuildErrors;
@@ -10,7 +12,7 @@ use crate::load::{Fetch, Place, Session};
 use crate::options::{Options, Reorder};
 use crate::origin::{Origin, list_to_yaml};
 use crate::refs::{resolve_vars, update_names};
-use crate::resource::{Previous, Resource};
+use crate::resource::{Previous, Resource, ResourceId};
 use crate::target::{Accumulator, Target, accumulate, load_target};
 use crate::transform::{World, sort};
 
@@ -192,11 +194,17 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
             session.fail(&target.at(""), format!("{}: apiVersion must not be null", resource.id()));
         }
     }
-    acc.resources.retain(|resource| !is_local(resource));
-    if let Some(id) = acc.resources.first_conflict() {
+    if let Some(id) = acc.resources.first_conflict_among(|resource| !is_local(resource)) {
         let message = format!("two objects have the same identity: {id}");
         session.fail(&target.at(""), message);
     }
+    // Kustomize drops what has no identity of those that stay.
+    let stays = |id: &ResourceId| acc.resources.iter().any(|other| !is_local(other) && other.id() == id);
+    let dropped: HashSet<ResourceId> = (acc.resources.iter())
+        .filter(|resource| is_local(resource) && !stays(resource.id()))
+        .map(|resource| resource.id().clone())
+        .collect();
+    acc.resources.retain(|resource| !is_local(resource) || !dropped.contains(resource.id()));
     let sorted = match (&target.kustomization.sort_options, session.options.reorder) {
         (Some(options), _) => sort(options, &mut acc.resources),
         (None, Reorder::None) => Ok(()),

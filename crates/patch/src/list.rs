@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use schema::Node;
 use yaml::{Scalar, Value};
 
-use crate::strategic::{Directive, Merge, MergeError, Patch};
+use crate::strategic::{Directive, Merge, MergeError, Patch, kind_name};
 
 /// Both sides of a list merge. Items are held once and named by their place, as kustomize shares them.
 pub(crate) struct List {
@@ -52,6 +52,10 @@ impl List {
     ) -> Result<Value, MergeError> {
         if self.patch.is_none() && self.is_plain(keys) {
             return self.untouched(merge, node);
+        }
+        let odd = |item: &&Value| item.as_map().is_none() && !item.is_null();
+        if let Some(item) = self.items.iter().find(odd).filter(|_| !keys.is_empty()) {
+            return Err(MergeError::Item { path: merge.error_path(), found: kind_name(item.kind()) });
         }
         // A list of scalars merges by the scalars themselves.
         let primitive = [String::new()];

@@ -22,6 +22,14 @@ pub enum MergeError {
         /// What the patch has.
         patch: &'static str,
     },
+    /// An item of a list that merges by keys has none.
+    #[error("{}: expected only mappings in this list, found {found}", at(path))]
+    Item {
+        /// Where the list is, as field names.
+        path: String,
+        /// What is among its items.
+        found: &'static str,
+    },
     /// A `$patch` that is none of `delete`, `replace` and `merge`.
     #[error("{}: unknown $patch directive {directive:?}; use delete, replace or merge", at(path))]
     Directive {
@@ -316,7 +324,7 @@ fn merge_keys(node: &Node<'_>) -> Option<Vec<String>> {
     node.merges().then(|| node.merge_keys().iter().map(|key| key.to_string()).collect())
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Scalar => "a scalar",
         Kind::Seq => "a list",

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value as Json;
 use yaml::{ReadLimits, Style, Tag, Value};
 
 /// The objects of a file of resources or patches, in kustomize's order: items of lists come after everything else.
@@ -33,12 +34,15 @@ pub(crate) fn objects(bytes: &[u8], limits: &ReadLimits) -> Result<Vec<Value>, S
             continue;
         }
         let kind = kind.to_owned();
+        if let Some((key, line)) = object.as_map().and_then(yaml::Map::duplicate) {
+            return Err(format!("line {line}: {kind}: mapping key {key:?} already defined"));
+        }
         match object.as_map_mut().and_then(|map| map.remove("items")) {
             Some(Value::Seq(items)) => {
                 let items = items
                     .into_iter()
                     .map(with_plain_nulls)
-                    .map(|item| patch::through_json(item).map(quoted))
+                    .map(|item| item.to_json().map(from_go_json).map(quoted))
                     .collect::<Result<_, _>>();
                 add_checked(&mut queue, items.map_err(|error| error.to_string())?)?;
             }
@@ -61,6 +65,27 @@ fn with_plain_nulls(value: Value) -> Value {
             }
             Value::Map(map)
         }
+    }
+}
+
+/// What Go reads from JSON that it has written: numbers are the text that stands there.
+fn from_go_json(json: Json) -> Value {
+    match json {
+        Json::Number(number) if number.is_f64() => {
+            let value = number.as_f64().unwrap_or_default();
+            Value::plain(match value.abs() {
+                size if size < 1e-6 || size >= 1e21 => {
+                    let text = format!("{value:e}");
+                    if text.contains("e-") { text } else { text.replace('e', "e+") }
+                }
+                _ => value.to_string(),
+            })
+        }
+        Json::Array(items) => Value::Seq(items.into_iter().map(from_go_json).collect()),
+        Json::Object(object) => {
+            Value::Map(object.into_iter().map(|(key, value)| (key, from_go_json(value))).collect())
+        }
+        other => Value::from(other),
     }
 }
 
@@ -133,6 +158,15 @@ mod tests {
         let mixed =
             "kind: AList\nitems:\n- {kind: A, metadata: {name: a}}\n---\nkind: B\nmetadata: {name: b}\n";
         assert_eq!(names(mixed).unwrap(), ["b", "a"]);
+    }
+
+    #[test]
+    fn numbers_of_lists_are_text_of_json() {
+        let text = "kind: AList\nitems:\n- {kind: A, metadata: {name: a}, d: [1e-7, 12345678.9, 1e21, 0.00001, 1.0]}\n";
+        let objects = objects(text.as_bytes(), &ReadLimits::default()).unwrap();
+        let numbers = objects[0].get("d").unwrap().as_seq().unwrap();
+        let numbers: Vec<&str> = numbers.iter().map(|number| number.text().unwrap()).collect();
+        assert_eq!(numbers, ["1e-7", "12345678.9", "1e+21", "0.00001", "1"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use patch::{JsonPatch, go_float};
 use serde_json::{Map, Value as Json};
 use yaml::{Profile, ReadLimits, Resolved, Scalar, Value};
 
+use super::Session;
+
 /// A tree as JSON; keys that are numbers or booleans become text.
 ///
 /// # Errors
@@ -20,6 +22,17 @@ pub(crate) fn to_json(value: &Value) -> Result<Json, String> {
             Json::Object(object)
         }
     })
+}
+
+/// OpenAPI definitions: what begins as JSON must be JSON, anything else is YAML.
+///
+/// # Errors
+/// What is malformed, or exceeds the limits.
+pub(crate) fn definitions(session: &Session<'_>, content: &[u8]) -> Result<Json, String> {
+    if content.starts_with(b"{") {
+        return serde_json::from_slice(content).map_err(|error| error.to_string());
+    }
+    to_json(&session.document(content)?)
 }
 
 fn key_text(key: &Scalar) -> Result<String, String> {

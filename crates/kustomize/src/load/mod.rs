@@ -5,7 +5,7 @@ mod json;
 mod remote;
 mod session;
 
-pub(crate) use json::{json_patch, to_json};
+pub(crate) use json::{definitions, json_patch, to_json};
 pub(crate) use remote::is_remote;
 pub use remote::{Fetch, Fetched, Remote, RemoteDirectory};
 pub(crate) use session::{Place, Session};

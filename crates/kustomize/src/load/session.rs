@@ -32,7 +32,7 @@ pub(crate) struct Session<'a> {
     pub(crate) schema: Schema,
     /// Whether a kustomization has chosen the schema: the first that does wins.
     pub(crate) schema_chosen: bool,
-    /// Why the chosen schema cannot be read, and where it was chosen; told once there is an object.
+    /// Why the chosen schema cannot be read, and where it was chosen; told once it is needed.
     pub(crate) broken_schema: Option<(Place, String)>,
     /// Whether a merge has looked into the schema.
     pub(crate) schema_used: bool,
@@ -82,6 +82,13 @@ impl<'a> Session<'a> {
         };
         if !self.errors.contains(&error) {
             self.errors.push(error);
+        }
+    }
+
+    /// Tells why the chosen schema cannot be read, if that is so.
+    pub(crate) fn need_schema(&mut self) {
+        if let Some((place, error)) = self.broken_schema.take() {
+            self.fail(&place, error);
         }
     }
 

@@ -60,7 +60,7 @@ impl fmt::Display for Gvk {
 }
 
 /// The identity of an object at one moment of a build.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ResourceId {
     /// Group, version and kind.
     pub gvk: Gvk,

@@ -236,8 +236,13 @@ impl ResourceMap {
 
     /// The first identity that more than one object has.
     pub(crate) fn first_conflict(&self) -> Option<&ResourceId> {
+        self.first_conflict_among(|_| true)
+    }
+
+    /// The first identity that more than one of the chosen objects has.
+    pub(crate) fn first_conflict_among(&self, chosen: impl Fn(&Resource) -> bool) -> Option<&ResourceId> {
         let mut seen = Places::default();
-        for (at, resource) in self.list.iter().enumerate() {
+        for (at, resource) in self.list.iter().enumerate().filter(|(_, resource)| chosen(resource)) {
             let key = resource.id().key(&self.hasher);
             let same = |place: &u32| {
                 self.list.get(*place as usize).is_some_and(|other| other.id().same(resource.id()))

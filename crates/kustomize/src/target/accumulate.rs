@@ -9,7 +9,7 @@ use crate::config::{Config, default_config, from_crds, from_file};
 use crate::fs::join;
 use crate::generate::merge_generated;
 use crate::kustomization::decode::Findings;
-use crate::load::{Place, Remote, Session, is_remote, to_json};
+use crate::load::{Place, Remote, Session, definitions, is_remote, to_json};
 use crate::origin::Origin;
 use crate::refs::mark_var_sources;
 use crate::resource::{Behavior, Resource};
@@ -62,7 +62,10 @@ fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::S
     let (schema, growth) = (session.schema.clone(), session.growth.clone());
     let world = World { schema: &schema, growth: &growth };
     for step in steps {
-        session.schema_used |= matches!(step.transformer, Transformer::StrategicMerge(_));
+        if matches!(step.transformer, Transformer::StrategicMerge(_)) {
+            session.schema_used = true;
+            session.need_schema();
+        }
         if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
             for error in errors {
                 session.fail(&step.place, error);
@@ -352,7 +355,10 @@ fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, e
         let mut resource = Resource::new(value, |gvk| world.is_cluster_scoped(gvk));
         resource.origin.clone_from(&origin);
         resource.read_marks();
-        session.met_unknown_kind |= !world.is_known(&resource.id().gvk);
+        if !world.is_known(&resource.id().gvk) {
+            session.met_unknown_kind = true;
+            session.need_schema();
+        }
         add(session, place, acc, resource);
     }
 }
@@ -362,9 +368,6 @@ fn add(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, resource
         session
             .fail(place, format!("the build makes more than {} objects", session.options.limits.resources));
         return;
-    }
-    if let Some((place, error)) = session.broken_schema.take() {
-        session.fail(&place, error);
     }
     if let Err(resource) = acc.resources.append(resource) {
         session.fail(place, format!("{} is there already; an object can be added only once", resource.id()));
@@ -431,22 +434,17 @@ pub(super) fn load_json(
     load_checked(session, target, entry, place, |_| Ok(()))
 }
 
-/// As [`load_json`], where what begins as JSON must be JSON.
+/// OpenAPI definitions, and whether the file is empty.
 fn load_definitions(
     session: &mut Session<'_>,
     target: &Target,
     entry: &str,
     place: &Place,
 ) -> Option<(bool, Json)> {
-    let content = session.load(&target.dir, entry).ok().filter(|content| content.starts_with(b"{"));
-    match content.map(|content| serde_json::from_slice(&content)) {
-        None => load_json(session, target, entry, place),
-        Some(Ok(json)) => Some((false, json)),
-        Some(Err(error)) => {
-            session.fail(place, format!("{entry}: {error}"));
-            None
-        }
-    }
+    let read = session
+        .load(&target.dir, entry)
+        .and_then(|content| Ok((content.is_empty(), definitions(session, &content)?)));
+    read.map_err(|error| session.fail(place, format!("{entry}: {error}"))).ok()
 }
 
 /// As [`load_json`], where no key may occur twice.

@@ -3,7 +3,7 @@
 use schema::{Relation, Schema};
 
 use super::Target;
-use crate::load::{Session, to_json};
+use crate::load::{Session, definitions};
 
 /// The version of Kubernetes whose schema is built in.
 const BUILTIN: &str = "v1.21.2";
@@ -34,9 +34,9 @@ pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
         (Some(content), None) => {
             let read = match content.is_empty() {
                 true => Err("the file is empty; it must hold an OpenAPI document".to_owned()),
-                false => session.document(&content),
+                false => definitions(session, &content),
             };
-            let schema = read.and_then(|tree| to_json(&tree)).and_then(|json| {
+            let schema = read.and_then(|json| {
                 Schema::from_openapi(&json, relation(session)).map_err(|error| error.to_string())
             });
             match schema {
@@ -44,7 +44,7 @@ pub(super) fn choose(session: &mut Session<'_>, target: &Target) {
                     session.schema = schema;
                     session.schema_chosen = true;
                 }
-                // Kustomize reads it when it meets an object.
+                // Kustomize reads it when it has a question.
                 Err(error) => session.broken_schema = Some((target.at("openapi.path"), error)),
             }
         }

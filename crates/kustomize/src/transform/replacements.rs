@@ -252,7 +252,25 @@ fn copy(
         if into_embedded(resource.value_mut(), path, value, options, create, tools) {
             continue;
         }
-        let set = &mut |node: &mut Value, fresh: bool| put(node, fresh, value, options, tools);
+        if let (Some(source), Some(_)) = (source, create.filter(|kind| *kind != Kind::Scalar)) {
+            // What is copied may then have the field in it that is made for the copy.
+            let _ =
+                select(resource.value_mut(), path, create, &|pattern| tools.compile(pattern), &mut |_, _| {
+                    Ok(())
+                });
+            if let Ok(Some(now)) = lookup(resource.value(), &split_bracketed(source.path())) {
+                value.clone_from(now);
+            }
+        }
+        let found = source.map(|source| lookup(resource.value(), &split_bracketed(source.path())));
+        let own = found.and_then(Result::ok).flatten().map(|node| std::ptr::from_ref(node).addr());
+        let set = &mut |node: &mut Value, fresh: bool| {
+            put(node, fresh, value, options, tools)?;
+            if own == Some(std::ptr::from_ref(&*node).addr()) {
+                value.clone_from(node);
+            }
+            Ok(())
+        };
         match select(resource.value_mut(), path, create, &|pattern| tools.compile(pattern), set) {
             Ok(0) if create.is_some() => return Err(format!("field {text:?} can neither be found nor made")),
             Ok(0) => return Err(format!("field {text:?} is not there; set options.create to make it")),

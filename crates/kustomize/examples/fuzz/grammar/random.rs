@@ -6,16 +6,14 @@ pub struct Random(u64);
 impl Random {
     /// Starts at `seed`.
     pub fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        // Mixed, or the choices of one seed would be those of the one before without the first.
+        Random(mixed(seed ^ 0x9e37_79b9_7f4a_7c15))
     }
 
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit.max(1) as u64) as usize
+        (mixed(self.0) % limit.max(1) as u64) as usize
     }
 
     /// True once in `n` times.
@@ -28,4 +26,10 @@ impl Random {
         let at = self.below(choices.len());
         choices.get(at).copied().expect("there is a choice")
     }
+}
+
+fn mixed(mut number: u64) -> u64 {
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }

@@ -111,14 +111,18 @@ pub fn list(random: &mut Random, known: &Known) -> Node {
         if random.one_in(8) {
             source = source.with("version", text(api.rsplit('/').next().unwrap_or_default()));
         }
+        // A mapping that is copied into itself is another one for each program.
+        let mut into_any = true;
         if !random.one_in(8) {
-            source = source.with("fieldPath", text(source_path(random, &kind)));
+            let path = source_path(random, &kind);
+            into_any = !["spec.list", "spec.list.0", "spec.empty", "spec.selector"].contains(&path);
+            source = source.with("fieldPath", text(path));
         }
         if random.one_in(5) {
             source = source.with("options", options(random, false));
         }
         let targets = 1 + random.below(2);
-        let targets: Vec<Node> = (0..targets).map(|_| target(random, known)).collect();
+        let targets: Vec<Node> = (0..targets).map(|_| target(random, known, into_any)).collect();
         let node = Node::Map(Vec::new());
         let node = if random.one_in(15) {
             node.with("sourceValue", text(random.pick(&["v", "1", "a:b", "x y"])))
@@ -129,9 +133,9 @@ pub fn list(random: &mut Random, known: &Known) -> Node {
     }))
 }
 
-fn target(random: &mut Random, known: &Known) -> Node {
+fn target(random: &mut Random, known: &Known, into_any: bool) -> Node {
     let object = known.pick(random);
-    let kind = object.1.clone();
+    let kind = if into_any { object.1.clone() } else { String::new() };
     let mut node = map([("select", selector_of(random, object))]);
     if random.one_in(6) {
         node = node.with("reject", seq([selector(random, known)]));
