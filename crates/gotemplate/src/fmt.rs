@@ -28,7 +28,7 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Str(text) => out.extend_from_slice(text),
         value => {
-            let mut printer = Printer { out, flags: Flags::default() };
+            let mut printer = Printer { out, flags: Flags::default(), other: b"" };
             printer.argument(value, b'v');
         }
     }
@@ -88,7 +88,12 @@ pub fn printf(format: &[u8], args: &[Value]) -> Vec<u8> {
 struct Printer<'o> {
     out: &'o mut Vec<u8>,
     flags: Flags,
+    /// What stands for the verb [`OTHER`].
+    other: &'o [u8],
 }
+
+/// A verb that nothing has.
+const OTHER: u8 = 0;
 
 struct Format<'a> {
     format: &'a [u8],
@@ -191,8 +196,7 @@ impl Format<'_> {
             self.at += 1;
             match self.star() {
                 Some(precision) if precision >= 0 => flags.precision = usize::try_from(precision).ok(),
-                Some(_) => {}
-                None => out.extend_from_slice(b"%!(BADPREC)"),
+                _ => out.extend_from_slice(b"%!(BADPREC)"),
             }
             self.after_index = false;
         } else {
@@ -225,15 +229,16 @@ impl Format<'_> {
             return;
         };
         self.arg += 1;
-        // `%w` is for errors, of which there are none here.
         if matches!(verb, 'v' | 'w') {
             flags.sharp_v = std::mem::take(&mut flags.sharp);
             flags.plus_v = std::mem::take(&mut flags.plus);
         }
-        let mut printer = Printer { out, flags };
+        let mut printer = Printer { out, flags, other: raw };
         match u8::try_from(verb) {
             Ok(verb) if verb.is_ascii() && verb != b'w' => printer.argument(arg, verb),
-            _ => printer.bad_verb(raw, arg),
+            // `%w` is for errors, of which there are none here; only what `fmt` knows by its type gets to its elements.
+            Ok(b'w') if !matches!(arg, Value::Bytes(_)) => printer.bad_verb(OTHER, arg),
+            _ => printer.argument(arg, OTHER),
         }
     }
 

@@ -77,6 +77,9 @@ pub(crate) struct Room {
     pending: Vec<NodeId>,
 }
 
+/// What errors call a `block`.
+const BLOCK: &str = "block clause";
+
 /// From how many templates on they are looked up by a hash.
 const MANY: usize = 16;
 
@@ -336,11 +339,16 @@ impl<'a> Parser<'a> {
 
     /// The body of a `define` or `block`, which has variables of its own.
     fn body(&mut self, name: Str, context: &str) -> Parsed<()> {
+        let clause = self.furthest;
         let scope = std::mem::replace(&mut self.scope, Scope::new());
         let range_depth = std::mem::take(&mut self.range_depth);
         let action = self.action.take();
         let (root, end) = self.item_list()?;
         if end != End::End {
+            // Go tells the line of the clause of a block.
+            if context == BLOCK {
+                self.furthest = clause;
+            }
             return self.error(format!("unexpected {} in {context}", end.source()));
         }
         let slots = std::mem::replace(&mut self.scope, scope).slots;

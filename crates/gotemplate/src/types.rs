@@ -95,7 +95,7 @@ impl Value {
                 ListType::Named(name) => return Cow::Owned(format!("[]{name}")),
             },
             Value::Dict(dict) => match dict.ty {
-                DictType::Any => "map[string]interface {}",
+                DictType::Any | DictType::Nil => "map[string]interface {}",
                 DictType::Str => "map[string]string",
                 DictType::Named(named) => named.name,
             },

@@ -116,6 +116,8 @@ pub struct List {
 pub enum DictType {
     /// `map[string]interface {}`
     Any,
+    /// `map[string]interface {}` that is nil: nothing can be set in it, and it encodes as null.
+    Nil,
     /// `map[string]string`
     Str,
     /// A named map type with methods.
@@ -164,10 +166,16 @@ impl Dict {
     #[must_use]
     pub fn dynamic(&self) -> bool {
         match self.ty {
-            DictType::Any => true,
+            DictType::Any | DictType::Nil => true,
             DictType::Str => false,
             DictType::Named(named) => named.dynamic,
         }
+    }
+
+    /// True for a map that is nil.
+    #[must_use]
+    pub fn nil(&self) -> bool {
+        matches!(self.ty, DictType::Nil)
     }
 
     /// What a missing key gives.

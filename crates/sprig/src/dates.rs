@@ -48,7 +48,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 fn parsed(a: &[Value]) -> Result<Time, Fault> {
     let (layout, text) = (a.str(0), a.str(1));
-    time::parse(&layout.text(), &text.text()).map_err(Fault::Text)
+    time::parse(&time::carried(&layout), &time::carried(&text)).map_err(Fault::Text)
 }
 
 fn moment(exec: &mut Exec<'_>, value: &Value) -> Time {
@@ -65,7 +65,7 @@ fn in_zone(exec: &mut Exec<'_>, layout: &[u8], value: &Value, zone: &[u8]) -> Ou
 }
 
 fn modify(a: &[Value]) -> Outcome {
-    let nanos = duration::parse(&a.str(0).text())?;
+    let nanos = duration::parse(&time::carried(a.bytes(0)))?;
     Ok(time_of(a.any(1)).map(|time| value(time.plus(nanos))).unwrap_or_default())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Dict, Str as Text};
-use gotemplate::{Exec, Fault, Function, List, Str, Value};
+use gotemplate::{DictType, Exec, Fault, Function, List, Str, Value};
 use std::rc::Rc;
 
 use crate::args::{Args, Outcome, empty, strval};
@@ -13,11 +13,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Ok(a.dict(0).and_then(|d| d.get(a.bytes(1))).unwrap_or_else(|| "".into()))
     }),
     Function::new("set", &[Dict, Text, Any], |_, a| match a.dict(0) {
-        Some(dict) => {
+        Some(dict) if !dict.nil() => {
             dict.set(a.str(1), a.any(2).clone());
             Ok(plain(a.any(0)))
         }
-        None => Err("assignment to entry in nil map".into()),
+        _ => Err("assignment to entry in nil map".into()),
     }),
     Function::new("unset", &[Dict, Text], |_, a| {
         if let Some(dict) = a.dict(0) {
@@ -61,9 +61,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 ];
 
 /// A dict that a function returns as `map[string]interface {}`: a named type loses its name, but stays the same map.
-/// The executor tells types by the map itself, so a named one keeps its name here; only `typeOf` could tell.
 fn plain(value: &Value) -> Value {
-    if matches!(value, Value::Nil) { Value::dict(BTreeMap::new()) } else { value.clone() }
+    match value {
+        Value::Nil => Value::typed_dict(DictType::Nil, BTreeMap::new()),
+        Value::Dict(dict) if matches!(dict.ty, DictType::Named(_)) => value.converted(DictType::Any),
+        other => other.clone(),
+    }
 }
 
 fn entries(value: &Value) -> BTreeMap<Str, Value> {
@@ -85,7 +88,8 @@ enum Wins {
 fn merge(a: &[Value], wins: Wins) -> Value {
     let target = match a.any(0) {
         Value::Nil => Value::dict(BTreeMap::new()),
-        value => value.clone(),
+        Value::Dict(dict) if dict.nil() => Value::dict(BTreeMap::new()),
+        value => plain(value),
     };
     for source in a.iter().skip(1) {
         merge_into(&target, source, wins);

@@ -22,7 +22,7 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
             if Rc::ptr_eq(&x.map, &y.map) {
                 return true;
             }
-            a.type_name() == b.type_name() && x.len() == y.len() && {
+            a.type_name() == b.type_name() && x.nil() == y.nil() && x.len() == y.len() && {
                 let (x, y) = (x.entries(), y.entries());
                 x.iter().zip(&y).all(|((kx, x), (ky, y))| kx == ky && deep_equal(x, y))
             }

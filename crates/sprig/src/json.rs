@@ -102,7 +102,7 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
             out.push(b']');
         }
         // As in `toYaml`: the only one is nil.
-        Value::Dict(dict) if matches!(dict.ty, DictType::Str) && dict.is_empty() => {
+        Value::Dict(dict) if dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()) => {
             out.extend_from_slice(b"null")
         }
         Value::Dict(dict) => {

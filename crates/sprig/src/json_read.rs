@@ -19,7 +19,7 @@ pub(crate) fn dict(text: &[u8]) -> Value {
         _ => value,
     }) {
         Ok(value @ Value::Dict(_)) => value,
-        Ok(Value::Nil) => Value::dict(BTreeMap::new()),
+        Ok(Value::Nil) => Value::typed_dict(gotemplate::DictType::Nil, BTreeMap::new()),
         Ok(other) => {
             let found = kind(&other);
             error_dict(format!(

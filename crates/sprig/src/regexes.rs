@@ -52,12 +52,18 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// # Errors
 /// Go's text: `error parsing regexp: …`.
 pub fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
-    let Ok(text) = std::str::from_utf8(pattern) else {
-        let shown = String::from_utf8_lossy(pattern);
-        // Whatever else is wrong may come first.
-        translate(&shown).map_err(|problem| format!("error parsing regexp: {problem}"))?;
-        return Err(format!("error parsing regexp: invalid UTF-8: `{shown}`"));
-    };
+    let text = std::str::from_utf8(pattern).map_err(|error| {
+        // Whatever is wrong before it comes first; what is missing at the end does not.
+        let before = String::from_utf8_lossy(pattern.get(..error.valid_up_to()).unwrap_or_default());
+        if let Err(problem) = translate(&before)
+            && !problem.starts_with("missing closing")
+            && !problem.starts_with("trailing backslash")
+        {
+            return format!("error parsing regexp: {problem}");
+        }
+        let rest = String::from_utf8_lossy(pattern.get(error.valid_up_to()..).unwrap_or_default());
+        format!("error parsing regexp: invalid UTF-8: `{rest}`")
+    })?;
     let translated = translate(text).map_err(|problem| format!("error parsing regexp: {problem}"))?;
     RegexBuilder::new(&translated)
         .size_limit(size)

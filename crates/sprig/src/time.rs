@@ -5,6 +5,7 @@ mod layout;
 mod parse;
 
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 
 pub(crate) use layout::format;
 pub(crate) use parse::parse;
@@ -83,15 +84,37 @@ impl Time {
 /// A text as errors about times quote it: whatever is not printable ASCII as bytes.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for b in text.bytes() {
-        match b {
-            b'"' | b'\\' => out.extend(['\\', char::from(b)]),
-            b' '..=b'~' | 0x7f => out.push(char::from(b)),
-            b => out.push_str(&format!("\\x{b:02x}")),
+    for c in text.chars() {
+        if let Some(b) = u32::from(c).checked_sub(CARRIED).filter(|b| (0x80..=0xff).contains(b)) {
+            out.push_str(&format!("\\x{b:02x}"));
+            continue;
+        }
+        for b in c.encode_utf8(&mut [0; 4]).bytes() {
+            match b {
+                b'"' | b'\\' => out.extend(['\\', char::from(b)]),
+                b' '..=b'~' | 0x7f => out.push(char::from(b)),
+                b => out.push_str(&format!("\\x{b:02x}")),
+            }
         }
     }
     out.push('"');
     out
+}
+
+/// Where the characters begin that stand for bytes which are not UTF-8; nobody uses them otherwise.
+const CARRIED: u32 = 0x10_ff00;
+
+/// The text of bytes, so that errors can show those that are not UTF-8.
+pub(crate) fn carried(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().filter_map(|b| char::from_u32(CARRIED + u32::from(*b))));
+    }
+    out.into()
 }
 
 /// A zone by name. `Local` is UTC.

@@ -136,7 +136,9 @@ impl Writer {
             Value::Dict(dict) => {
                 self.out.push(b'{');
                 let entries = dict.entries();
-                for (i, (key, item)) in entries.iter().enumerate() {
+                // Tables come last here, too.
+                let (tables, simple): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, item)| is_table(item));
+                for (i, (key, item)) in simple.into_iter().chain(tables).enumerate() {
                     if matches!(item, Value::Nil) {
                         continue;
                     }

@@ -1,22 +1,58 @@
 //! `toYamlPretty`: go-yaml v3 with an indentation of two, which indents lists under their keys and never folds.
 
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{Fault, Value};
+use gotemplate::{Fault, Str, Value};
 
 pub(crate) fn to_yaml(value: &Value) -> Result<String, Fault> {
     let mut out = String::new();
-    match value {
-        Value::List(list) if !list.items.is_empty() => sequence(&list.items, 0, true, &mut out)?,
-        Value::Dict(dict) if !dict.is_empty() => mapping(value, 0, true, &mut out)?,
-        other => {
-            scalar(other, 0, &mut out)?;
-            out.push('\n');
-        }
-    }
+    node(value, 0, true, &mut out)?;
     if out.ends_with('\n') {
         out.pop();
     }
     Ok(out)
+}
+
+/// The elements of what is written as a list of lines.
+fn items(value: &Value) -> Option<Vec<Value>> {
+    value.elements().filter(|elements| !elements.is_empty()).map(|elements| elements.to_vec())
+}
+
+/// The entries of what is written as a mapping of lines: those of a map in order, those of a struct as they come, under
+/// lower-case names.
+fn entries(value: &Value) -> Option<Vec<(Str, Value)>> {
+    if let Some(dict) = value.as_dict() {
+        let mut entries = dict.entries();
+        entries.sort_by(|(a, _), (b, _)| yaml::compare_keys(&a.text(), &b.text()));
+        return Some(entries).filter(|entries| !entries.is_empty());
+    }
+    match value {
+        Value::Object(object) if object.members().is_some() => {
+            let exported =
+                object.fields().into_iter().filter(|(name, _)| name.starts_with(char::is_uppercase));
+            Some(exported.map(|(name, value)| (name.to_ascii_lowercase().into(), value)).collect())
+        }
+        _ => None,
+    }
+}
+
+/// True for what is written on lines of its own.
+fn collection(value: &Value) -> bool {
+    value.elements().is_some_and(|elements| !elements.is_empty())
+        || value.as_dict().is_some_and(|dict| !dict.is_empty())
+        || matches!(value, Value::Object(object) if object.members().is_some())
+}
+
+/// A value and the end of its line; a collection may begin on the current line.
+fn node(value: &Value, indent: usize, on_line: bool, out: &mut String) -> Result<(), Fault> {
+    if let Some(items) = items(value) {
+        return sequence(&items, indent, on_line, out);
+    }
+    if let Some(entries) = entries(value) {
+        return mapping(entries, indent, on_line, out);
+    }
+    scalar(value, indent.saturating_sub(2), out)?;
+    out.push('\n');
+    Ok(())
 }
 
 /// Keys beyond this, in bytes, and those of several lines, stand behind a `?`.
@@ -35,25 +71,20 @@ fn sequence(items: &[Value], indent: usize, mut on_line: bool, out: &mut String)
             pad(indent, out);
         }
         out.push_str("- ");
-        match item {
-            Value::List(list) if !list.items.is_empty() => sequence(&list.items, indent + 2, true, out)?,
-            Value::Dict(dict) if !dict.is_empty() => mapping(item, indent + 2, true, out)?,
-            other => {
-                scalar(other, indent, out)?;
-                out.push('\n');
-            }
-        }
+        node(item, indent + 2, true, out)?;
     }
     Ok(())
 }
 
-fn mapping(value: &Value, indent: usize, mut on_line: bool, out: &mut String) -> Result<(), Fault> {
+fn mapping(
+    entries: Vec<(Str, Value)>,
+    indent: usize,
+    mut on_line: bool,
+    out: &mut String,
+) -> Result<(), Fault> {
     if indent > 2_000 {
         return Err("the value is nested too deeply".into());
     }
-    let Some(dict) = value.as_dict() else { return Ok(()) };
-    let mut entries = dict.entries();
-    entries.sort_by(|(a, _), (b, _)| yaml::compare_keys(&a.text(), &b.text()));
     for (key, item) in entries {
         if !std::mem::take(&mut on_line) {
             pad(indent, out);
@@ -68,21 +99,9 @@ fn mapping(value: &Value, indent: usize, mut on_line: bool, out: &mut String) ->
             pad(indent, out);
         }
         out.push(':');
-        match &item {
-            Value::List(list) if !list.items.is_empty() => {
-                out.push('\n');
-                sequence(&list.items, indent + 2, false, out)?;
-            }
-            Value::Dict(inner) if !inner.is_empty() => {
-                out.push('\n');
-                mapping(&item, indent + 2, false, out)?;
-            }
-            other => {
-                out.push(' ');
-                scalar(other, indent, out)?;
-                out.push('\n');
-            }
-        }
+        let below = collection(&item);
+        out.push(if below { '\n' } else { ' ' });
+        node(&item, indent + 2, !below, out)?;
     }
     Ok(())
 }
@@ -164,7 +183,6 @@ fn escaped(text: &str, out: &mut String) {
             '\u{1b}' => 'e',
             '"' | '\\' => c,
             '\u{85}' => 'N',
-            '\u{a0}' => '_',
             '\u{2028}' => 'L',
             '\u{2029}' => 'P',
             c if special(c) => {

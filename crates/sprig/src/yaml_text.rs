@@ -32,6 +32,22 @@ pub fn to_yaml(value: &Value) -> Result<String, Fault> {
     Ok(text)
 }
 
+/// Helm reads its own JSON as YAML, where U+0085 breaks a line: what looks like the mark of a document behind it is an
+/// error.
+fn check_breaks(text: &str) -> Result<(), Fault> {
+    let marked = |rest: &str| {
+        let behind = rest.strip_prefix("---").or_else(|| rest.strip_prefix("..."));
+        behind.is_some_and(|behind| behind.starts_with([' ', '\u{85}']))
+    };
+    if text.split('\u{85}').skip(1).any(marked)
+        || text.contains("\u{85}---\u{85}")
+        || text.contains("\u{85}...\u{85}")
+    {
+        return Err("yaml: found unexpected document indicator".into());
+    }
+    Ok(())
+}
+
 /// The value as JSON would carry it.
 fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
     if depth > 1000 {
@@ -50,7 +66,11 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
         Value::Str(text) if text.starts_with(b"\t") => {
             Scalar::str(&*text.text()).with_style(yaml::Style::DoubleQuoted).into()
         }
-        Value::Str(text) => yaml::Value::str(&*text.text()),
+        Value::Str(text) => {
+            let text = text.text();
+            check_breaks(&text)?;
+            yaml::Value::str(&*text)
+        }
         Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
         Value::List(list) if list.ty.nil() => yaml::Value::null(),
         Value::List(list) => {
@@ -58,12 +78,15 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
             items?.into()
         }
         // The only empty map of texts that a context has is a nil one: a chart without annotations.
-        Value::Dict(dict) if matches!(dict.ty, DictType::Str) && dict.is_empty() => yaml::Value::null(),
+        Value::Dict(dict) if dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()) => {
+            yaml::Value::null()
+        }
         Value::Dict(dict) => {
             let mut map = yaml::Map::with_capacity(dict.len());
             for (key, item) in dict.map.borrow().iter() {
-                let item = tree(item, depth + 1)?;
-                map.insert(&*key.text(), item);
+                let (key, item) = (key.text(), tree(item, depth + 1)?);
+                check_breaks(&key)?;
+                map.insert(&*key, item);
             }
             map.into()
         }

@@ -49,6 +49,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
     let nil = |v: &Value| match v {
         Value::Nil => true,
         Value::List(list) => list.ty.nil(),
+        Value::Dict(dict) => dict.nil(),
         _ => false,
     };
     Ok(match (ka, kb) {

@@ -9,7 +9,7 @@ impl Printer<'_> {
     pub(super) fn argument(&mut self, value: &Value, verb: u8) {
         match (value, verb) {
             (Value::Nil, b'v' | b'T') => self.pad(b"<nil>"),
-            (Value::Nil, _) => self.bad_verb(&[verb], value),
+            (Value::Nil, _) => self.bad_verb(verb, value),
             (value, b'T') => {
                 let name = value.type_name();
                 self.string(name.as_bytes(), b's');
@@ -53,7 +53,7 @@ impl Printer<'_> {
             Value::Object(object) => self.object(&**object, verb, depth),
         };
         if !good {
-            self.bad_verb(&[verb], value);
+            self.bad_verb(verb, value);
         }
     }
 
@@ -108,6 +108,11 @@ impl Printer<'_> {
 
     fn dict(&mut self, name: &str, dict: &Dict, verb: u8, depth: usize) {
         let sharp = self.flags.sharp_v;
+        if sharp && dict.nil() {
+            self.out.extend_from_slice(name.as_bytes());
+            self.out.extend_from_slice(b"(nil)");
+            return;
+        }
         if sharp {
             self.out.extend_from_slice(name.as_bytes());
             self.out.push(b'{');
@@ -171,9 +176,12 @@ impl Printer<'_> {
     }
 
     /// `%!verb(type=value)`
-    pub(super) fn bad_verb(&mut self, verb: &[u8], value: &Value) {
+    pub(super) fn bad_verb(&mut self, verb: u8, value: &Value) {
         self.out.extend_from_slice(b"%!");
-        self.out.extend_from_slice(verb);
+        match verb {
+            super::OTHER => self.out.extend_from_slice(self.other),
+            verb => self.out.push(verb),
+        }
         self.out.push(b'(');
         if matches!(value, Value::Nil) {
             self.out.extend_from_slice(b"<nil>");

@@ -126,7 +126,7 @@ impl Parser<'_> {
     }
 
     fn block(&mut self) -> Parsed<NodeId> {
-        const CONTEXT: &str = "block clause";
+        use super::BLOCK as CONTEXT;
         let (pos, literal, name) = self.template_name(CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         self.deeper("control structures are nested too deeply")?;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::functions::{FUNCTIONS, Signature};
+use crate::idioms;
 use crate::random::Random;
 use crate::texts;
 use crate::tree::{Kind, Part};
@@ -16,6 +17,9 @@ pub struct Case {
 }
 
 pub fn case(r: &mut Random) -> Case {
+    if r.chance(15) {
+        return idioms::case(r);
+    }
     let mut grammar = Grammar { r, variables: vec![Vec::new()], loops: 0, size: 0, helpers: 0 };
     let mut helpers = Part::new(Kind::Block);
     for i in 0..grammar.r.below(3) {
@@ -69,7 +73,7 @@ fn dict(r: &mut Random, depth: usize) -> Value {
     Value::Object(entries.collect())
 }
 
-fn value(r: &mut Random, depth: usize) -> Value {
+pub fn value(r: &mut Random, depth: usize) -> Value {
     match r.below(if depth == 0 { 7 } else { 11 }) {
         0 => Value::Null,
         1 => Value::Bool(r.chance(50)),

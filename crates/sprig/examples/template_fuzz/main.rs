@@ -9,6 +9,7 @@
 
 mod functions;
 mod grammar;
+mod idioms;
 mod oracle;
 mod random;
 mod texts;
@@ -94,6 +95,7 @@ enum Verdict {
     Failure,
     Random,
     Died,
+    Known,
     Different,
 }
 
@@ -115,6 +117,7 @@ fn run(settings: &Settings) -> Result<u64, String> {
             Verdict::Failure => "with an error",
             Verdict::Random => "random",
             Verdict::Died => "deadly for the real engine",
+            Verdict::Known => "known to differ",
             Verdict::Different => "different",
         };
         *counts.entry(name).or_default() += 1;
@@ -158,17 +161,37 @@ fn compare(case: &Case, oracle: &mut Oracle, world: &World, settings: &Settings)
     if same(&ours, &theirs(&answer), settings) {
         return if ours.is_ok() { Verdict::Output } else { Verdict::Failure };
     }
+    if unusual(case) {
+        return Verdict::Known;
+    }
     // Again, in case that time or the order of maps matters.
     let Ok(answer) = oracle.ask(&question(case, 30)) else { return Verdict::Died };
     if answer["same"] != true || same(&self::ours(case, world), &theirs(&answer), settings) {
         return Verdict::Random;
     }
-    Verdict::Different
+    // In another process, in case that addresses matter.
+    match oracle.restart().and_then(|()| oracle.ask(&question(case, 1))) {
+        Ok(other) if theirs(&other) != theirs(&answer) => Verdict::Random,
+        Ok(_) => Verdict::Different,
+        Err(_) => Verdict::Died,
+    }
+}
+
+/// Texts that are not UTF-8 in errors and in functions of words, and line breaks of other times in what only
+/// `toYamlPretty` writes as they are: see known-differences.txt.
+fn unusual(case: &Case) -> bool {
+    let text = format!("{}{}", case.template, case.helpers);
+    let breaks = ["\u{85}", "\u{2028}", "\\u0085"];
+    let values = case.values.to_string();
+    ["\\xff", "\\377"].iter().any(|raw| text.contains(raw))
+        || (text.contains("toYamlPretty")
+            && breaks.iter().any(|break_| text.contains(break_) || values.contains(break_)))
 }
 
 fn known(text: &str) -> bool {
     text.contains("error converting YAML to JSON: ")
         || text.contains("toml: ")
+        || text.contains("toml%3A")
         || text.contains("YAML+to+JSON")
         || text.contains("*time.Location")
 }
@@ -189,16 +212,21 @@ fn same(ours: &Result<String, String>, theirs: &Result<String, String>, settings
     match (ours, theirs) {
         // The words for YAML and TOML that does not parse, which `fromYaml` gives as values: see known-differences.txt.
         (Ok(ours), Ok(theirs)) if known(theirs) && (known(ours) || theirs.contains("time.Location")) => true,
-        (Ok(ours), Ok(theirs)) => ours == theirs || without_addresses(ours) == without_addresses(theirs),
+        (Ok(ours), Ok(theirs)) => {
+            let date = |text: &str| without_addresses(text).replace("T00:00:00Z", "");
+            // Go prints the private fields of its structs under a verb for numbers.
+            let private = ours.contains("&{}") && theirs.contains("%!");
+            ours == theirs || date(ours) == date(theirs) || private
+        }
+        // Go shows the spare room of a list's memory, and may fail later: see known-differences.txt.
+        (Err(ours), _) if ours.contains("reflect.Value.Slice: slice index out of bounds") => true,
         (Err(ours), Err(theirs)) => {
             ours != PANICKED
                 && (settings.outputs_only
-                    || ours == theirs
+                    || without_addresses(ours) == without_addresses(theirs)
                     || ours.contains(" takes more than ")
                     || ours.contains(" is longer than "))
         }
-        // Go shows the spare room of a list's memory: see known-differences.txt.
-        (Err(ours), Ok(_)) => ours.contains("reflect.Value.Slice: slice index out of bounds"),
         _ => false,
     }
 }

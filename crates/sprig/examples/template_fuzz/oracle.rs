@@ -41,6 +41,12 @@ impl Oracle {
         Ok(Oracle { process: Running::start(&program)?, program })
     }
 
+    /// Starts it anew.
+    pub fn restart(&mut self) -> Result<(), String> {
+        self.process = Running::start(&self.program)?;
+        Ok(())
+    }
+
     /// What the real engine answers; it is started anew when it dies.
     pub fn ask(&mut self, question: &Value) -> Result<Value, String> {
         let answer = self.process.ask(question);

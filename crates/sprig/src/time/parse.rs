@@ -61,7 +61,7 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
             Err(Problem::Range(what)) => return Err(format!("{start}: {what} out of range")),
         }
     }
-    finish(found).map_err(|what| format!("{start}: {what} out of range"))
+    finish(found).map_err(|problem| format!("{start}: {problem}"))
 }
 
 /// What follows a literal text; runs of spaces match any run of spaces.
@@ -112,7 +112,15 @@ fn take(piece: Piece, left: &mut &str, after: &str, found: &mut Found) -> Result
     match piece {
         Piece::LongYear => found.year = digits(left, 4, 4)?,
         Piece::Year => {
-            let year = digits(left, 2, 2)?;
+            // Go reads the two as a number, which may have a sign.
+            let (text, rest) = left.split_at_checked(2).ok_or(Problem::Form)?;
+            let size = text.strip_prefix(['+', '-']).unwrap_or(text);
+            if !size.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(Problem::Form);
+            }
+            let size: i64 = size.parse().map_err(|_| Problem::Form)?;
+            let year = if text.starts_with('-') { -size } else { size };
+            *left = rest;
             found.year = if year >= 69 { year + 1900 } else { year + 2000 };
         }
         Piece::LongMonth => found.month = Some(word(left, &MONTHS, false)? + 1),
@@ -132,7 +140,7 @@ fn take(piece: Piece, left: &mut &str, after: &str, found: &mut Found) -> Result
             found.year_day = Some(digits(left, 1, 3)?);
         }
         Piece::ZeroYearDay => found.year_day = Some(digits(left, 3, 3)?),
-        Piece::Hour => found.hour = ranged(digits(left, 2, 2)?, 0..=23, "hour")?,
+        Piece::Hour => found.hour = ranged(digits(left, 1, 2)?, 0..=23, "hour")?,
         Piece::Hour12 => found.hour = ranged(digits(left, 1, 2)?, 0..=12, "hour")?,
         Piece::ZeroHour12 => found.hour = ranged(digits(left, 2, 2)?, 0..=12, "hour")?,
         Piece::Minute => found.minute = ranged(digits(left, 1, 2)?, 0..=59, "minute")?,
@@ -248,9 +256,13 @@ fn offset(
         }
         digits(&mut rest, 2, 2)
     };
-    let hours = ranged(part(true)?, 0..=24, "time zone offset hour")?;
-    let minutes = if short { 0 } else { ranged(part(false)?, 0..=60, "time zone offset minute")? };
-    let secs = if seconds { ranged(part(false)?, 0..=60, "time zone offset second")? } else { 0 };
+    let hours = part(true)?;
+    let minutes = if short { 0 } else { part(false)? };
+    let secs = if seconds { part(false)? } else { 0 };
+    // Of several that are too large, Go names the last.
+    ranged(secs, 0..=60, "time zone offset second")?;
+    ranged(minutes, 0..=60, "time zone offset minute")?;
+    ranged(hours, 0..=24, "time zone offset hour")?;
     // Numbers out of range come before what is no sign.
     let sign: i64 = sign.ok_or(Problem::Form)?;
     *left = rest;
@@ -268,12 +280,18 @@ fn finish(mut found: Found) -> Result<Time, &'static str> {
     if let Some(of_year) = found.year_day {
         let number = day_number(found.year, 1, 1) + of_year - 1;
         if of_year < 1 || number >= day_number(found.year + 1, 1, 1) {
-            return Err("day-of-year");
+            return Err("day-of-year out of range");
         }
         (_, month, day) = super::date(number);
+        if found.month.is_some_and(|wanted| wanted != month) {
+            return Err("day-of-year does not match month");
+        }
+        if found.day.is_some_and(|wanted| wanted != day) {
+            return Err("day-of-year does not match day");
+        }
     }
     if day < 1 || day > days_in(found.year, month) {
-        return Err("day");
+        return Err("day out of range");
     }
     let local =
         day_number(found.year, month, day) * 86_400 + found.hour * 3600 + found.minute * 60 + found.second;
