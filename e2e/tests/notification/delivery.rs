@@ -62,7 +62,7 @@ async fn hanging_servers_are_given_up() -> Result<()> {
 async fn providers_that_cannot_work_are_told() -> Result<()> {
     let scene = Scene::new().await?;
     scene.secret("unquoted", json!({ "headers": "X-A: 1" })).await?;
-    scene.secret("login", json!({ "username": "u", "password": "p", "token": "t" })).await?;
+    scene.secret("login", json!({ "username": "user", "password": "password", "token": "token-1" })).await?;
     let address = &scene.recorder.url;
     let cases = [
         (

@@ -7,7 +7,6 @@
     reason = "a test"
 )]
 
-mod chat;
 mod delivery;
 mod events;
 mod process;

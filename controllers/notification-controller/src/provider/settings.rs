@@ -197,15 +197,15 @@ impl Settings {
                 hidden.push(text);
             }
         }
-        // Short values are words such as `1` or `true`, which stand in any text.
-        hidden.extend(self.headers.values().filter(|value| value.len() >= 4).cloned());
+        hidden.extend(self.headers.values().cloned());
         for address in [Some(self.address.clone()), self.text("proxy")].into_iter().flatten() {
             if let Ok(url) = url::Url::parse(address.trim()) {
                 hidden.extend(url.password().map(str::to_owned));
                 hidden.extend(url.query().map(str::to_owned));
                 // The address of a chat's webhook is its credential, when it is kept in a Secret.
                 if self.data.contains_key("address") && url.path().len() > 1 {
-                    hidden.push(url.path().to_owned());
+                    let path = url.path().trim_matches('/');
+                    hidden.push(path.strip_suffix(".git").unwrap_or(path).to_owned());
                 }
             } else if self.data.contains_key("address") {
                 hidden.push(address.trim().to_owned());
@@ -213,6 +213,11 @@ impl Settings {
         }
         if let Some(password) = self.http.proxy.as_ref().and_then(|proxy| proxy.password.as_ref()) {
             hidden.push(password.expose_text().into_owned());
+        }
+        // Short values are words such as `1` or `true`, which stand in any text. The token is masked whatever it is.
+        hidden.retain(|text| text.len() >= 4);
+        if let Some(token) = &self.token {
+            hidden.push(token.expose_text().trim().to_owned());
         }
         hidden.retain(|text| !text.is_empty());
         // Longer ones first, so that none is cut by a shorter one within it.

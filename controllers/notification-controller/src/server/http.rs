@@ -71,8 +71,13 @@ where
         connections.spawn(async move {
             let _permit = permit;
             let service = service_fn(move |request| {
-                let answer = handler(request);
-                async move { Ok::<_, Infallible>(answer.await) }
+                let answer = (!is_head_too_large(&request)).then(|| handler(request));
+                async move {
+                    Ok::<_, Infallible>(match answer {
+                        Some(answer) => answer.await,
+                        None => empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+                    })
+                }
             });
             let mut connection = pin!(
                 http1::Builder::new()
@@ -94,6 +99,14 @@ where
     drop(listener);
     connections.close();
     connections.wait().await;
+}
+
+/// The buffer's limit is looked at only when it has to grow, so a head of up to twice the size may come through.
+fn is_head_too_large<B>(request: &Request<B>) -> bool {
+    let headers = request.headers().iter();
+    let size: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let uri = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    size + uri > LARGEST_HEAD
 }
 
 /// Reads bodies. Clones share the room for large ones.
