@@ -29,6 +29,7 @@ mod load;
 mod manifest;
 mod metadata;
 mod order;
+mod package;
 mod record;
 mod release_name;
 mod render;
@@ -51,6 +52,7 @@ pub use load::Chart;
 pub use manifest::{Manifest, Notes, Rendering, Separators, assemble, source, split};
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use order::{INSTALL_ORDER, UNINSTALL_ORDER, install_rank, uninstall_rank};
+pub use package::Package;
 pub use record::{
     Driver, Info, Release, SYSTEM_LABELS, Stamp, Status, StoredChart, StoredFile, check_labels,
 };

@@ -25,6 +25,8 @@ pub struct Chart {
     pub templates: Arc<[File]>,
     /// Default values.
     pub values: Arc<Table>,
+    /// `values.yaml` as it is written.
+    pub values_file: Option<File>,
     /// `values.schema.json`
     pub schema: Option<File>,
     /// Everything else, `crds/` included.
@@ -37,6 +39,8 @@ pub struct Chart {
 
 /// Sub-charts in archives in sub-charts in archives …
 const DEEPEST: usize = 32;
+/// How many times the size of one chart all archives in it may have together.
+const TOGETHER: u64 = 4;
 
 impl Chart {
     /// Loads a chart from the bytes of an archive.
@@ -49,7 +53,7 @@ impl Chart {
             Some(file) => check_api_version(&file.data)?,
             None => return Err(load("unable to detect chart version, no Chart.yaml found".to_owned())),
         }
-        assemble(files, limits, 0)
+        assemble(files, &mut Budget::new(limits), 0)
     }
 
     /// Loads a chart from a folder.
@@ -61,7 +65,7 @@ impl Chart {
         if let Ok(metadata) = tree.read("Chart.yaml") {
             check_api_version(&metadata)?;
         }
-        assemble(read_folder(tree, limits)?, limits, 0)
+        assemble(read_folder(tree, limits)?, &mut Budget::new(limits), 0)
     }
 
     /// Loads a chart from its files.
@@ -69,7 +73,7 @@ impl Chart {
     /// # Errors
     /// A chart that cannot be used.
     pub fn from_files(files: Vec<File>, limits: &ArchiveLimits) -> Result<Chart, Error> {
-        assemble(files, limits, 0)
+        assemble(files, &mut Budget::new(limits), 0)
     }
 
     /// Name, or alias.
@@ -107,6 +111,28 @@ impl Chart {
     }
 }
 
+/// What the archives within a chart may still weigh: small archives can hold large ones, and many.
+struct Budget {
+    limits: ArchiveLimits,
+    left: u64,
+}
+
+impl Budget {
+    fn new(limits: &ArchiveLimits) -> Budget {
+        Budget { limits: *limits, left: limits.total.saturating_mul(TOGETHER) }
+    }
+
+    fn unpack(&mut self, bytes: &[u8]) -> Result<Vec<File>, Error> {
+        let files = unpack(bytes, &self.limits)?;
+        let size: u64 = files.iter().map(|file| file.data.len() as u64).sum();
+        self.left = self.left.checked_sub(size).ok_or_else(|| {
+            let most = self.limits.total.saturating_mul(TOGETHER);
+            Error::Archive(format!("the archives within the chart are larger than {most} bytes together"))
+        })?;
+        Ok(files)
+    }
+}
+
 fn load(problem: String) -> Error {
     Error::Load(problem)
 }
@@ -127,7 +153,7 @@ fn check_api_version(metadata: &[u8]) -> Result<(), Error> {
 
 const BASE: Struct = Struct { name: "chartBase", package: "loader.", fields: &[("apiVersion", Shape::Text)] };
 
-fn assemble(files: Vec<File>, limits: &ArchiveLimits, depth: usize) -> Result<Chart, Error> {
+fn assemble(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
     if depth > DEEPEST {
         return Err(load(format!("charts are nested more than {DEEPEST} deep")));
     }
@@ -163,6 +189,7 @@ fn assemble(files: Vec<File>, limits: &ArchiveLimits, depth: usize) -> Result<Ch
                 let found = values::read_documents(&file.data)
                     .map_err(|problem| load(format!("cannot load values.yaml: {problem}")))?;
                 chart.values = Arc::new(found);
+                chart.values_file = Some(file);
             }
             "values.schema.json" => chart.schema = Some(file),
             "requirements.yaml" => {
@@ -194,7 +221,7 @@ fn assemble(files: Vec<File>, limits: &ArchiveLimits, depth: usize) -> Result<Ch
             continue;
         }
         let parent = chart.metadata.name.clone();
-        let found = sub_chart(&name, files, &parent, limits, depth)?;
+        let found = sub_chart(&name, files, &parent, budget, depth)?;
         chart.dependencies.push(found);
     }
     Ok(chart)
@@ -204,7 +231,7 @@ fn sub_chart(
     name: &str,
     files: Vec<File>,
     parent: &str,
-    limits: &ArchiveLimits,
+    budget: &mut Budget,
     depth: usize,
 ) -> Result<Chart, Error> {
     let wrapped = |error: Error| load(format!("error unpacking subchart {name} in {parent}: {error}"));
@@ -214,14 +241,14 @@ fn sub_chart(
             let problem = format!("error unpacking subchart tar in {parent}: expected {name}, got {found}");
             return Err(load(problem));
         };
-        let files = unpack(&file.data, limits).map_err(wrapped)?;
-        return assemble(files, limits, depth + 1).map_err(wrapped);
+        let files = budget.unpack(&file.data).map_err(wrapped)?;
+        return assemble(files, budget, depth + 1).map_err(wrapped);
     }
     let inner = files.into_iter().filter_map(|file| {
         let (_, rest) = file.name.split_once('/')?;
         Some(File { name: rest.to_owned(), ..file })
     });
-    assemble(inner.collect(), limits, depth + 1).map_err(wrapped)
+    assemble(inner.collect(), budget, depth + 1).map_err(wrapped)
 }
 
 fn read_lock(file: &File) -> Result<Option<Lock>, Error> {

@@ -230,6 +230,7 @@ impl StoredChart {
             lock: self.lock.clone(),
             templates: files(&self.templates),
             values: std::sync::Arc::new(self.values.clone().unwrap_or_default()),
+            values_file: None,
             schema: self.schema.as_ref().map(|data| File {
                 name: "values.schema.json".to_owned(),
                 data: data.clone(),

@@ -19,6 +19,8 @@ struct SimpleKey {
     token: usize,
     position: usize,
     mark: Mark,
+    /// The older go-yaml hands out the start of an empty flow collection without looking whether it is a key.
+    overlooked: bool,
 }
 
 pub(super) struct Scanner<'a> {
@@ -111,7 +113,11 @@ impl<'a> Scanner<'a> {
 
     fn head_may_be_key(&mut self) -> Result<bool, ReadError> {
         let head = self.taken;
-        match self.simple_keys.iter().position(|key| key.is_some_and(|key| key.token == head)) {
+        match self
+            .simple_keys
+            .iter()
+            .position(|key| key.is_some_and(|key| key.token == head && !key.overlooked))
+        {
             Some(level) => self.key_still_possible(level),
             None => Ok(false),
         }
@@ -343,6 +349,7 @@ impl<'a> Scanner<'a> {
             token: self.taken + self.tokens.len(),
             position: self.position,
             mark: self.mark(),
+            overlooked: false,
         };
         self.drop_key()?;
         if let Some(slot) = self.simple_keys.last_mut() {
@@ -432,6 +439,13 @@ impl<'a> Scanner<'a> {
         if self.flow_level > 0 {
             self.flow_level -= 1;
             self.simple_keys.pop();
+            let last = (self.taken + self.tokens.len()).wrapping_sub(1);
+            if self.profile == Profile::V2
+                && let Some(Some(key)) = self.simple_keys.last_mut()
+                && key.token == last
+            {
+                key.overlooked = true;
+            }
         }
         self.simple_key_allowed = false;
         self.push_indicator(kind);
