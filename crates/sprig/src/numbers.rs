@@ -47,8 +47,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
     Function::variadic("max", &[Any], Any, |_, a| Ok(Value::int64(a.iter().map(to_int).max().unwrap_or(0)))),
     Function::variadic("min", &[Any], Any, |_, a| Ok(Value::int64(a.iter().map(to_int).min().unwrap_or(0)))),
-    Function::variadic("maxf", &[Any], Any, |_, a| Ok(Value::Float(extreme(a, |x, y| y > x)))),
-    Function::variadic("minf", &[Any], Any, |_, a| Ok(Value::Float(extreme(a, |x, y| y < x)))),
+    Function::variadic("maxf", &[Any], Any, |_, a| {
+        Ok(Value::Float(extreme(a, |x, y| y > x || (y == x && x.is_sign_negative()) || y.is_nan())))
+    }),
+    Function::variadic("minf", &[Any], Any, |_, a| {
+        Ok(Value::Float(extreme(a, |x, y| y < x || (y == x && y.is_sign_negative()) || y.is_nan())))
+    }),
     Function::new("ceil", &[Any], |_, a| Ok(Value::Float(to_float(a.any(0)).ceil()))),
     Function::new("floor", &[Any], |_, a| Ok(Value::Float(to_float(a.any(0)).floor()))),
     Function::variadic("round", &[Any, I], Float, |_, a| {

@@ -119,6 +119,9 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         },
         Value::List(_) | Value::Bytes(_) => out.push_str("[]"),
         Value::Dict(_) => out.push_str("{}"),
+        Value::Object(object) if object.type_name() == "time.Time" => {
+            out.push_str(&crate::args::strval(&object.encoded()).text());
+        }
         Value::Object(object) => out.push_str(&to_yaml(&object.encoded())?),
         Value::Complex(..) => return Err("cannot marshal type: complex128".into()),
         Value::Str(bytes) => {
