@@ -151,3 +151,50 @@ fn refused_features_are_named() {
         );
     }
 }
+
+#[test]
+fn files_of_configurations_are_merged_with_each_other_first() {
+    let built = |configuration: &str| {
+        output(&[
+            ("kustomization.yaml", "resources: [r.yaml]\nconfigurations: [c.yaml]\n"),
+            ("r.yaml", CONFIG_MAP),
+            ("c.yaml", configuration),
+        ])
+    };
+    let any = "templateLabels:\n- path: spec/template/metadata/labels\n";
+    assert!(built(any).contains("conflicting field specifications"));
+    assert!(
+        !built(&format!("{any}- path: spec/template/metadata/labels\n  kind: Service\n")).contains("error")
+    );
+}
+
+#[test]
+fn what_is_local_stays_if_another_object_has_taken_its_name() {
+    let objects = format!(
+        "{}---\n{CONFIG_MAP}",
+        CONFIG_MAP.replace("{name: x}", "{name: l, annotations: {config.kubernetes.io/local-config: a}}")
+    );
+    let kustomization =
+        "resources: [r.yaml]\nreplacements:\n- sourceValue: m\n  targets: [{select: {kind: ConfigMap}}]\n";
+    let built = output(&[("kustomization.yaml", kustomization), ("r.yaml", &objects)]);
+    assert_eq!(built.matches("name: m\n").count(), 2, "{built}");
+    let built = output(&[("kustomization.yaml", "resources: [r.yaml]\n"), ("r.yaml", &objects)]);
+    assert_eq!(built.matches("kind: ConfigMap").count(), 1, "{built}");
+}
+
+#[test]
+fn a_scalar_among_items_that_merge_is_an_error() {
+    let object = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [x]}}}\n";
+    let kustomization = "resources: [r.yaml]\npatches:\n- patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: d}, spec: {replicas: 1}}'\n";
+    let built = output(&[("kustomization.yaml", kustomization), ("r.yaml", object)]);
+    assert!(built.contains("spec.template.spec.containers: expected only mappings"), "{built}");
+}
+
+#[test]
+fn a_scalar_keeps_its_type_in_yaml_inside_of_a_string() {
+    let object = format!("{CONFIG_MAP}data:\n  app.yaml: |\n    a: 1 # one\n    b:\n");
+    let kustomization = "resources: [r.yaml]\nreplacements:\n- sourceValue: z\n  targets:\n  - select: {kind: ConfigMap}\n    fieldPaths: \
+                         ['data.[app.yaml].a', 'data.[app.yaml].b']\n";
+    let built = output(&[("kustomization.yaml", kustomization), ("r.yaml", &object)]);
+    assert!(built.contains("a: !!int z # one\n    b: !!null z\n"), "{built}");
+}

@@ -74,7 +74,7 @@ fn from_go_json(json: Json) -> Value {
         Json::Number(number) if number.is_f64() => {
             let value = number.as_f64().unwrap_or_default();
             Value::plain(match value.abs() {
-                size if size < 1e-6 || size >= 1e21 => {
+                size if !(1e-6..1e21).contains(&size) => {
                     let text = format!("{value:e}");
                     if text.contains("e-") { text } else { text.replace('e', "e+") }
                 }

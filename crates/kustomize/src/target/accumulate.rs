@@ -392,6 +392,8 @@ fn merge(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, inner:
 fn add_config(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
     let kustomization = &target.kustomization;
     let mut config = default_config();
+    // The files are merged with each other first, in which a field of one kind hides the same field of any kind.
+    let mut files = Config::default();
     for (index, entry) in kustomization.configurations.iter().enumerate() {
         let place = target.at(format!("configurations[{index}]"));
         let Some((_, json)) = load_strict_json(session, target, entry, &place) else { continue };
@@ -400,7 +402,12 @@ fn add_config(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator)
         for (field, error) in findings.errors {
             session.fail(&place, format!("{entry}: {field}: {error}"));
         }
-        merge_into(session, &mut config, &own, &place);
+        if let Err(error) = files.merge(&own) {
+            session.fail(&place, error);
+        }
+    }
+    if files != Config::default() {
+        merge_into(session, &mut config, &files, &target.at("configurations"));
     }
     for (index, entry) in kustomization.crds.iter().enumerate() {
         let place = target.at(format!("crds[{index}]"));
