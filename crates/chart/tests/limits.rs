@@ -143,7 +143,10 @@ fn templates_have_an_end() {
         ("{{ $t := \"{{ tpl .t . }}\" }}{{ tpl $t (dict \"t\" $t) }}", "error calling tpl"),
         ("{{ repeat 1000000000 \"x\" }}", "the result of repeat is longer than 268435456 bytes"),
         ("{{ until 1000000000 }}", "the list is longer than 10000000 elements"),
-        ("{{ regexFind \"(\\\\pL{900}\\\\pN{900})+\" .Values.s }}", "error calling regexFind: regexp: Compile"),
+        (
+            "{{ regexFind \"(\\\\pL{900}\\\\pN{900})+\" .Values.s }}",
+            "error calling regexFind: regexp: Compile",
+        ),
     ] {
         let found = render(template, "{}");
         assert!(found.contains(said), "{template}: {found}");

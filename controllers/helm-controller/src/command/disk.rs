@@ -59,6 +59,18 @@ fn kind_of(bytes: &[u8]) -> &'static str {
     }
 }
 
+/// A path with `..` resolved by name.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => _ = out.pop(),
+            part => out.push(part),
+        }
+    }
+    out
+}
+
 struct Folder(PathBuf);
 
 impl FileTree for Folder {
@@ -71,7 +83,8 @@ impl FileTree for Folder {
             // Links are followed.
             let found = fs::metadata(entry.path()).map_err(|error| {
                 let path = entry.path();
-                let target = fs::read_link(&path).map_or_else(|_| path.clone(), |target| folder.join(target));
+                let target = fs::read_link(&path)
+                    .map_or_else(|_| path.clone(), |target| without_dots(&folder.join(target)));
                 format!(
                     "error evaluating symlink {}: lstat {}: {}",
                     path.display(),

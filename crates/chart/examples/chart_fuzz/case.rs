@@ -116,59 +116,6 @@ impl Case {
         let rendering = assemble(files, chart.name(), Notes::OwnOnly, Separators::Strict).map_err(late)?;
         Ok(listing(&chart, &rendering, &[Part::Crds, Part::Hooks, Part::Tests]))
     }
-
-    /// Cases with something left out.
-    pub fn smaller(&self) -> Vec<Case> {
-        let mut found = Vec::new();
-        let mut tops: Vec<&str> =
-            self.files.keys().filter_map(|path| path.rsplit_once('/')).map(|p| p.0).collect();
-        tops.dedup();
-        for top in tops {
-            let mut case = self.clone();
-            case.files.retain(|path, _| !path.starts_with(top));
-            found.push(case);
-        }
-        for path in self.files.keys() {
-            let mut case = self.clone();
-            case.files.remove(path);
-            found.push(case);
-        }
-        for i in 0..self.values.len() {
-            let mut case = self.clone();
-            case.values.remove(i);
-            found.push(case);
-        }
-        for i in 0..self.sets.len() {
-            let mut case = self.clone();
-            case.sets.remove(i);
-            found.push(case);
-        }
-        for (path, content) in &self.files {
-            for less in fewer_lines(content) {
-                let mut case = self.clone();
-                case.files.insert(path.clone(), less);
-                found.push(case);
-            }
-        }
-        for (i, content) in self.values.iter().enumerate() {
-            for less in fewer_lines(content) {
-                let mut case = self.clone();
-                case.values[i] = less;
-                found.push(case);
-            }
-        }
-        found
-    }
-}
-
-fn fewer_lines(content: &str) -> Vec<String> {
-    let lines: Vec<&str> = content.split_inclusive('\n').collect();
-    (0..lines.len())
-        .map(|left_out| {
-            let kept = lines.iter().enumerate().filter(|(i, _)| *i != left_out);
-            kept.map(|(_, line)| *line).collect()
-        })
-        .collect()
 }
 
 fn value_path(folder: &Path, number: usize) -> PathBuf {

@@ -12,6 +12,7 @@ mod manifests;
 mod oracle;
 mod random;
 mod schemas;
+mod shrink;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -162,7 +163,7 @@ fn shrink(mut case: Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<Case,
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let mut smaller = None;
-        for candidate in case.smaller() {
+        for candidate in shrink::smaller(&case) {
             if Instant::now() > end {
                 return Ok(case);
             }

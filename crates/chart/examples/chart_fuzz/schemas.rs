@@ -37,7 +37,12 @@ pub fn schema(random: &mut Random) -> String {
         top["$schema"] = draft.into();
     }
     let place = random.pick(&["$defs", "definitions"]);
-    top[place] = json!({"small": part(random, 1), "named": object(random, 2)});
+    // Nothing that refers to itself without end: see known-differences.txt.
+    let mut small = part(random, 1);
+    while small.to_string().contains("$ref") {
+        small = part(random, 1);
+    }
+    top[place] = json!({"small": small, "named": object(random, 2)});
     top.to_string()
 }
 
