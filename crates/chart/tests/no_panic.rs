@@ -123,6 +123,13 @@ fn use_chart(mut chart: Chart, user: &Table) {
             let _ = assemble(files.clone(), chart.name(), Notes::WithSubCharts, separators);
         }
     }
+    if let Ok(package) = chart.package(Time::zero()) {
+        let again = Chart::from_archive(&package.bytes, &limits());
+        // What is loaded and packed can be loaded again, but for limits and names that only folders can have.
+        if let Ok(again) = again {
+            assert_eq!(again.metadata.name, chart.metadata.name);
+        }
+    }
     let release = Release { chart: Some((&chart).into()), config: user.clone(), ..Release::default() };
     let again = Release::decode(&release.encode().unwrap()).unwrap();
     assert_eq!(again.chart.unwrap().metadata, Some(chart.metadata.clone()));
@@ -141,6 +148,29 @@ proptest! {
         valid.push(File::new("Chart.yaml", base.as_bytes()));
         if let Ok(chart) = Chart::from_files(valid, &limits()) {
             use_chart(chart, &user);
+        }
+    }
+
+    #[test]
+    fn folders(files in prop::collection::vec((path(), nearly()), 0..8), rules in "[a-z*?!/.#\\[\\] \n\r-]{0,40}") {
+        let mut all: Vec<(&str, &str)> = vec![("Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n"), (".helmignore", &rules)];
+        all.extend(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+        if let Ok(chart) = Chart::from_folder(&all.as_slice(), &limits()) {
+            use_chart(chart, &Table::new());
+        }
+    }
+
+    #[test]
+    fn manifests(files in prop::collection::btree_map("a/templates/[a-z/_.]{0,8}", (nearly(), any::<Vec<u8>>()), 0..4)) {
+        let rendered: chart::Files = files
+            .into_iter()
+            .map(|(path, (text, bytes))| (path, if bytes.len() > 20 { bytes } else { text.into_bytes() }))
+            .collect();
+        for separators in [Separators::Loose, Separators::Strict] {
+            if let Ok(rendering) = assemble(rendered.clone(), "a", Notes::WithSubCharts, separators) {
+                let text = rendering.manifest();
+                let _ = chart::show_only(&text, &["templates/*".to_owned(), "[".to_owned()]);
+            }
         }
     }
 
@@ -209,6 +239,11 @@ proptest! {
         let _ = Release::decode(&encode(&bytes));
         let _ = Release::decode(&encode(json.as_bytes()));
         let _ = Release::decode(&encode(&[b"\x1f\x8b\x08".as_slice(), &bytes].concat()));
+        if let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) {
+            let _ = Release::from_object(&value);
+        }
+        let record = serde_json::json!({"name": text, "version": 1, "info": json, "chart": {"metadata": {"name": 1}}, "hooks": [{}]});
+        let _ = Release::decode(&encode(record.to_string().as_bytes()));
         let object = serde_json::json!({"kind": "ConfigMap", "data": {"release": text}});
         let _ = Release::from_object(&object);
     }

@@ -16,7 +16,7 @@ mod shrink;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -112,18 +112,18 @@ fn scratch() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-fn theirs(case: &Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<Option<Outcome>, String> {
+fn theirs(case: &Case, folder: &Path, oracle: &mut Oracle) -> Result<Option<Outcome>, String> {
     let arguments = case.write(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(oracle.ask(&arguments).ok().map(|outcome| normal(&outcome, folder)))
 }
 
-fn ours(case: &Case, folder: &PathBuf) -> Outcome {
+fn ours(case: &Case, folder: &Path) -> Outcome {
     let found = catch_unwind(AssertUnwindSafe(|| case.render(folder)));
     normal(&found.unwrap_or_else(|_| Err("it panicked".to_owned())), folder)
 }
 
 /// Without what is random or names this machine.
-fn normal(outcome: &Outcome, folder: &PathBuf) -> Outcome {
+fn normal(outcome: &Outcome, folder: &Path) -> Outcome {
     let Err(text) = outcome else { return outcome.clone() };
     let text = text.trim_end().replace(&folder.display().to_string(), "FOLDER");
     // The real one walks properties in random order.
@@ -144,7 +144,7 @@ fn any_order(line: &str) -> String {
     parts.join("'")
 }
 
-fn compare(case: &Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<Verdict, String> {
+fn compare(case: &Case, folder: &Path, oracle: &mut Oracle) -> Result<Verdict, String> {
     let Some(wanted) = theirs(case, folder, oracle)? else { return Ok(Verdict::Died) };
     let found = ours(case, folder);
     if found == wanted {
@@ -159,7 +159,7 @@ fn compare(case: &Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<Verdict
 }
 
 /// Leaves out files, then lines, for as long as the outcomes differ.
-fn shrink(mut case: Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<Case, String> {
+fn shrink(mut case: Case, folder: &Path, oracle: &mut Oracle) -> Result<Case, String> {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let mut smaller = None;
@@ -179,7 +179,7 @@ fn shrink(mut case: Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<Case,
     }
 }
 
-fn report(case: &Case, folder: &PathBuf, oracle: &mut Oracle) -> Result<(), String> {
+fn report(case: &Case, folder: &Path, oracle: &mut Oracle) -> Result<(), String> {
     match (theirs(case, folder, oracle)?, ours(case, folder)) {
         (Some(Ok(theirs)), Ok(ours)) => {
             let (mut theirs, mut ours) = (theirs.lines(), ours.lines());
