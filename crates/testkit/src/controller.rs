@@ -58,9 +58,16 @@ impl Controller {
     /// # Errors
     /// When it does not build.
     pub fn notification(plane: &ControlPlane) -> Result<Self> {
-        let program = built("notification-controller", Profile::Same)?;
+        Self::notification_at(plane, &built("notification-controller", Profile::Same)?)
+    }
+
+    /// A notification-controller at a path, with the flags that ours and its peer have in common.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn notification_at(plane: &ControlPlane, program: &Path) -> Result<Self> {
         let (events, hooks) = (free_port()?, free_port()?);
-        let mut controller = Self::new(plane, "notification-controller", &program)?;
+        let mut controller = Self::new(plane, "notification-controller", program)?;
         controller.event_and_hook_ports = Some((events, hooks));
         Ok(controller
             .flag(format!("--events-addr=127.0.0.1:{events}"))

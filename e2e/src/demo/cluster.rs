@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use e2e::converge::converge;
 use futures::{StreamExt, pin_mut};
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
@@ -21,6 +21,9 @@ use crate::progress::Story;
 pub(crate) const HOME: &str = "millrace-demo";
 pub(crate) const SOURCES: (&str, &str) = ("source.toolkit.fluxcd.io/v1", "GitRepository");
 pub(crate) const KUSTOMIZATIONS: (&str, &str) = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
+const RECEIVERS: (&str, &str) = ("notification.toolkit.fluxcd.io/v1", "Receiver");
+const PROVIDERS: (&str, &str) = ("notification.toolkit.fluxcd.io/v1beta3", "Provider");
+const ALERTS: (&str, &str) = ("notification.toolkit.fluxcd.io/v1beta3", "Alert");
 /// How long anything may take to converge.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -28,6 +31,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) struct Programs {
     source: PathBuf,
     kustomize: PathBuf,
+    notification: PathBuf,
 }
 
 impl Programs {
@@ -40,7 +44,11 @@ impl Programs {
                 Some(dir) => Ok(dir.join(name)),
                 None => built(name, Profile::Same),
             };
-            Ok(Self { source: program("source-controller")?, kustomize: program("kustomize-controller")? })
+            Ok(Self {
+                source: program("source-controller")?,
+                kustomize: program("kustomize-controller")?,
+                notification: program("notification-controller")?,
+            })
         })
         .await?
     }
@@ -50,6 +58,7 @@ pub(crate) struct Cluster {
     plane: ControlPlane,
     source: Running,
     kustomize: Running,
+    notification: Running,
     /// Whether the cluster is ours to throw away.
     ours: bool,
     /// CRDs that were not there before us.
@@ -85,15 +94,19 @@ impl Cluster {
         plane.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {HOME}}}\n")).await?;
 
         let begun = Instant::now();
-        let source = Controller::source_at(&plane, &programs.source)?.start().await?;
-        let kustomize = Controller::kustomize_at(&plane, &programs.kustomize)?.start().await?;
-        story.say("controllers", "source-controller and kustomize-controller run");
+        let notification = Controller::notification_at(&plane, &programs.notification)?.start().await?;
+        let events = notification.events_url().context("notification-controller takes no events")?;
+        let events = format!("--events-addr={events}");
+        let source = Controller::source_at(&plane, &programs.source)?.flag(&events).start().await?;
+        let kustomize = Controller::kustomize_at(&plane, &programs.kustomize)?.flag(&events).start().await?;
+        story.say("controllers", "source-, kustomize- and notification-controller run");
         story.measure("to start the controllers", begun.elapsed());
 
         let mut cluster = Self {
             plane,
             source,
             kustomize,
+            notification,
             ours: !options.use_current_context,
             new_crds,
             reporters: Vec::new(),
@@ -126,13 +139,33 @@ impl Cluster {
         self.plane.apply(&source.to_string()).await
     }
 
-    /// Asks for a source's newest commit now, as `flux reconcile source git` and a webhook do.
-    pub(crate) async fn ask_for_commit(&self, name: &str) -> Result<()> {
-        let now = jiff::Timestamp::now().to_string();
-        let patch = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": now}}});
-        let sources = self.objects(SOURCES)?;
-        sources.patch_metadata(name, &PatchParams::default(), &Patch::Merge(&patch)).await?;
-        Ok(())
+    /// Creates a webhook that makes a source fetch, and gives its address once it can be called.
+    pub(crate) async fn create_webhook(&self, source: &str) -> Result<String> {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "webhook", "namespace": HOME},
+            "stringData": {"token": "demo"}});
+        let receiver = json!({"apiVersion": RECEIVERS.0, "kind": RECEIVERS.1,
+            "metadata": {"name": "push", "namespace": HOME},
+            "spec": {"type": "generic", "secretRef": {"name": "webhook"},
+                "resources": [{"kind": SOURCES.1, "name": source}]}});
+        self.plane.apply(&secret.to_string()).await?;
+        self.plane.apply(&receiver.to_string()).await?;
+        let ready = self.plane.ready(RECEIVERS.0, RECEIVERS.1, HOME, "push").await?;
+        let path = ready.pointer("/status/webhookPath").and_then(Value::as_str).context("no webhook path")?;
+        let base = self.notification.hooks_url().context("notification-controller takes no webhooks")?;
+        Ok(format!("{base}{path}"))
+    }
+
+    /// Sends what happens to the Kustomizations to a chat.
+    pub(crate) async fn create_alert(&self, chat: &str) -> Result<()> {
+        let provider = json!({"apiVersion": PROVIDERS.0, "kind": PROVIDERS.1,
+            "metadata": {"name": "chat", "namespace": HOME},
+            "spec": {"type": "slack", "channel": "deployments", "address": chat}});
+        let alert = json!({"apiVersion": ALERTS.0, "kind": ALERTS.1,
+            "metadata": {"name": "chat", "namespace": HOME},
+            "spec": {"providerRef": {"name": "chat"},
+                "eventSources": [{"kind": KUSTOMIZATIONS.1, "name": "*"}]}});
+        self.plane.apply(&provider.to_string()).await?;
+        self.plane.apply(&alert.to_string()).await
     }
 
     /// Waits until `count` Kustomizations have applied `revision` and all they applied is healthy.
@@ -151,7 +184,7 @@ impl Cluster {
         if let Some(record) = self.plane.record() {
             println!("  {} get gitrepositories,kustomizations -A", record.kubectl.display());
         }
-        for running in [&self.source, &self.kustomize] {
+        for running in [&self.source, &self.kustomize, &self.notification] {
             println!("  tail -f {}", running.log_file().display());
         }
         println!("\nCtrl-C stops it and cleans up.");
@@ -161,9 +194,11 @@ impl Cluster {
 
     /// After a failure: what the controllers had to say last.
     pub(crate) fn explain(&self) {
-        for (name, running) in
-            [("source-controller", &self.source), ("kustomize-controller", &self.kustomize)]
-        {
+        for (name, running) in [
+            ("source-controller", &self.source),
+            ("kustomize-controller", &self.kustomize),
+            ("notification-controller", &self.notification),
+        ] {
             eprintln!("\nlast words of {name}:");
             let log = running.log();
             for line in log.get(log.len().saturating_sub(8)..).unwrap_or_default() {
@@ -176,7 +211,7 @@ impl Cluster {
     pub(crate) async fn clean_up(self, story: &Story) -> Result<()> {
         if !self.ours {
             story.chapter("Cleaning up");
-            for kind in [KUSTOMIZATIONS, SOURCES] {
+            for kind in [KUSTOMIZATIONS, SOURCES, RECEIVERS, ALERTS, PROVIDERS] {
                 let objects = self.objects(kind)?;
                 let names: Vec<String> =
                     objects.list(&Default::default()).await?.iter().map(ResourceExt::name_any).collect();
@@ -195,6 +230,7 @@ impl Cluster {
         }
         self.kustomize.terminate().await?;
         self.source.terminate().await?;
+        self.notification.terminate().await?;
         if !self.ours {
             for crd in &self.new_crds {
                 self.plane.kubectl().run(&["delete", crd])?;

@@ -1,5 +1,6 @@
 //! The demonstration; run by `cargo xtask demo`.
 
+mod chat;
 mod cluster;
 mod drift;
 mod progress;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use testkit::git::HttpServer;
 use testkit::places;
 
+use crate::chat::{self, Chat};
 use crate::cluster::{Cluster, SOURCES};
 use crate::drift;
 use crate::progress::Story;
@@ -37,12 +38,16 @@ pub(crate) async fn tell(cluster: &Cluster, story: &mut Story) -> Result<()> {
     }
 
     story.chapter("A commit: the frontend of production becomes 1.5.0");
+    let chat = Chat::start().await?;
+    cluster.create_alert(&chat.url).await?;
+    let webhook = cluster.create_webhook("shop").await?;
     let change =
         folder::edit(&sample, "apps/production/kustomization.yaml", "newTag: 1.4.2", "newTag: 1.5.0")?;
     let begun = Instant::now();
     let commit = repository.commit("main", "Frontend 1.5.0 to production", &[change])?;
     story.say("git", &format!("{} Frontend 1.5.0 to production", short(&commit)));
-    cluster.ask_for_commit("shop").await?;
+    chat::call(&webhook).await?;
+    story.say("webhook", "the Git host tells of the push");
     let revision = format!("main@sha1:{commit}");
     cluster
         .plane()
@@ -53,6 +58,9 @@ pub(crate) async fn tell(cluster: &Cluster, story: &mut Story) -> Result<()> {
     story.measure("from the commit to its artifact", begun.elapsed());
     cluster.healthy_at(KUSTOMIZATIONS, &revision).await?;
     story.measure("from the commit to healthy objects", begun.elapsed());
+    let (said, at) = chat.message("kustomization/production", &commit).await?;
+    story.say("chat", said.lines().next().unwrap_or_default());
+    story.measure("from the commit to the message in the chat", at.duration_since(begun));
     let frontend =
         cluster.plane().objects("apps/v1", "Deployment", Some("shop-production"))?.get("frontend").await?;
     let image = frontend.data.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);

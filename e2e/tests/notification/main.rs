@@ -7,8 +7,10 @@
     reason = "a test"
 )]
 
+mod chat;
 mod delivery;
 mod events;
+mod load;
 mod process;
 mod receivers;
 mod recorder;

@@ -123,7 +123,8 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(forwarded) => {
             plane::require("git", "git (https://git-scm.com, or your system's package `git`)")?;
-            end_to_end("demo", &["source-controller", "kustomize-controller"], &forwarded.arguments)
+            let controllers = ["source-controller", "kustomize-controller", "notification-controller"];
+            end_to_end("demo", &controllers, &forwarded.arguments)
         }
         Command::Test(forwarded) => quality::test(&forwarded.arguments),
         Command::Check => quality::check(),

@@ -38,6 +38,8 @@ mod zoom;
 mod zulip;
 
 #[cfg(test)]
+mod offline;
+#[cfg(test)]
 mod tests;
 
 use api::notification::ProviderType;

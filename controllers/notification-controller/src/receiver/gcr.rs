@@ -65,33 +65,14 @@ fn message(hook: &Hook) -> Result<Value, Refusal> {
 mod tests {
     use http::HeaderMap;
 
-    use super::super::jwt::tests::Issuer;
+    use super::super::jwt::tests::{Issuer, served};
     use super::*;
-
-    async fn keys_at(issuer: &Issuer) -> String {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
-        let url = format!("http://{}/certs", listener.local_addr().expect("an address"));
-        let body = issuer.keys().to_string();
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = listener.accept().await.expect("a connection");
-                let mut buffer = [0; 4096];
-                let _ = stream.read(&mut buffer).await;
-                let answer = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    body.len()
-                );
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        url
-    }
 
     #[tokio::test]
     async fn tokens_of_google_are_believed_for_the_service_account() {
         let google = Issuer::new();
-        let issuers = Issuers::new("test").with_google_keys(&keys_at(&google).await);
+        let issuers =
+            Issuers::new("test").with_google_keys(&format!("{}/certs", served(|_| google.keys()).await));
         let secret = |pairs: &[(&str, &str)]| -> Data {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
         };

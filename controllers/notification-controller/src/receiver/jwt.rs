@@ -200,6 +200,34 @@ pub mod tests {
         }
     }
 
+    /// A server of two documents, each made from its own address: by default keys, and what issuers say of themselves.
+    pub async fn served(keys: impl Fn(&str) -> Value) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let keys = keys(&url).to_string();
+        let discovery = json!({
+            "issuer": url, "jwks_uri": format!("{url}/keys"),
+            "id_token_signing_alg_values_supported": ["ES256", "HS256", "none"],
+        })
+        .to_string();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.expect("a connection");
+                let mut buffer = vec![0; 4096];
+                let read = stream.read(&mut buffer).await.unwrap_or(0);
+                let asks = String::from_utf8_lossy(&buffer[..read]).contains("openid-configuration");
+                let body = if asks { &discovery } else { &keys };
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        url
+    }
+
     #[test]
     fn only_the_keys_of_the_issuer_are_believed() {
         let (issuer, other) = (Issuer::new(), Issuer::new());

@@ -134,6 +134,57 @@ mod tests {
 
     use super::*;
 
+    #[tokio::test]
+    async fn tokens_of_a_trusted_issuer_are_believed() {
+        use super::super::jwt::tests::{Issuer, served};
+        let (issuer, other) = (Issuer::new(), Issuer::new());
+        let url = served(|_| issuer.keys()).await;
+        let validations = json!([
+            { "expression": "claims.sub == 'me'", "message": "not me" },
+            { "expression": "has(claims.x)", "message": "no x" },
+        ]);
+        let spec: ReceiverSpec = serde_json::from_value(json!({
+            "type": "generic-oidc", "resources": [],
+            "oidcProviders": [{ "issuerURL": url, "validations": validations }],
+        }))
+        .expect("a spec");
+        let issuers = Issuers::new("test");
+        let now = Timestamp::from_second(1000).expect("a time");
+        let call = |value: String| {
+            let mut headers = http::HeaderMap::new();
+            headers.insert("authorization", value.parse().expect("a value"));
+            Hook { headers, body: Default::default() }
+        };
+        let good = json!({ "iss": url, "aud": "notification-controller", "exp": 2000, "sub": "me", "x": 1 });
+        let token = |issuer: &Issuer, algorithm: &str, claims: &Value| {
+            format!("Bearer {}", issuer.sign(algorithm, claims))
+        };
+        let accepted =
+            verify(&spec, &issuers, &call(token(&issuer, "ES256", &good)), now).await.expect("believed");
+        assert_eq!(accepted.claims, Some(good.clone()));
+        for (key, value) in
+            [("iss", json!("http://evil")), ("aud", json!("you")), ("exp", json!(900)), ("iss", json!(5))]
+        {
+            let mut claims = good.clone();
+            claims[key] = value;
+            let verdict = verify(&spec, &issuers, &call(token(&issuer, "ES256", &claims)), now).await;
+            assert!(verdict.is_err(), "{key}");
+        }
+        for forged in [
+            token(&issuer, "none", &good),
+            token(&issuer, "HS256", &good),
+            token(&other, "ES256", &good),
+            "bearer x".to_owned(),
+            String::new(),
+        ] {
+            assert!(verify(&spec, &issuers, &call(forged), now).await.is_err());
+        }
+        let wrong = json!({ "iss": url, "aud": "notification-controller", "exp": 2000, "sub": "you" });
+        let refusal =
+            verify(&spec, &issuers, &call(token(&issuer, "ES256", &wrong)), now).await.expect_err("refused");
+        assert_eq!(refusal.to_string(), "token validation failed: not me; no x");
+    }
+
     #[test]
     fn validations_are_collected() {
         let provider: OidcProvider = serde_json::from_value(json!({
