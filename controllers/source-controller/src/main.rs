@@ -3,6 +3,7 @@
 mod flags;
 mod gitrepository;
 mod helmrepository;
+mod ocirepository;
 mod run;
 mod source;
 mod storage;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::flags::{BINARY, Flags, OBJECT_LEVEL_WORKLOAD_IDENTITY};
 use crate::gitrepository::GitRepositories;
 use crate::helmrepository::HelmRepositories;
+use crate::ocirepository::OciRepositories;
 use crate::source::{Kind, Sources, artifact_digest};
 use crate::storage::Storage;
 
@@ -69,7 +70,8 @@ pub(crate) async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     let clients = net::Clients::new(&user_agent);
     tokio::join!(
         shared.git_repositories(stores),
-        shared.helm_repositories(clients, flags.helm.helm_index_max_size)
+        shared.helm_repositories(clients.clone(), flags.helm.helm_index_max_size),
+        shared.oci_repositories(clients)
     );
     Ok(())
 }
@@ -107,6 +109,16 @@ impl Shared<'_> {
     async fn helm_repositories(&self, clients: net::Clients, index_max_size: u64) {
         let controller = self.controller("helmrepository");
         let kind = HelmRepositories { client: self.process.clients.own().clone(), clients, index_max_size };
+        self.run(controller, kind, |_| {}).await;
+    }
+
+    async fn oci_repositories(&self, clients: net::Clients) {
+        let controller = self.controller("ocirepository");
+        let kind = OciRepositories {
+            client: self.process.clients.own().clone(),
+            clients,
+            object_identity: self.process.gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY),
+        };
         self.run(controller, kind, |_| {}).await;
     }
 

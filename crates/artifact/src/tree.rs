@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, Result};
+use crate::{Error, FileMode, Result};
 
 /// What the reader accepts. Archives come from other machines; every limit is checked while reading, before memory or
 /// disk is used.
@@ -61,7 +61,7 @@ struct Directory {
 #[derive(Debug)]
 enum Node {
     Directory(Directory),
-    File { offset: u64, size: u64, hash: [u8; 32] },
+    File { offset: u64, size: u64, hash: [u8; 32], mode: FileMode },
 }
 
 impl Tree {
@@ -145,6 +145,39 @@ impl Tree {
         }
     }
 
+    /// Whether a file may be executed, if `path` is one.
+    pub fn mode(&self, path: &str) -> Option<FileMode> {
+        match self.node(path)? {
+            Found::File { mode, .. } => Some(mode),
+            Found::Directory(_) => None,
+        }
+    }
+
+    /// Everything below a directory, in the order of an archive, by path from there.
+    pub fn walk(&self, path: &str) -> Result<Vec<(String, Kind)>> {
+        fn collect(directory: &Directory, prefix: &str, found: &mut Vec<(String, Kind)>) {
+            for (name, node) in &directory.children {
+                let path = if prefix.is_empty() { name.to_string() } else { format!("{prefix}/{name}") };
+                match node {
+                    Node::File { .. } => found.push((path, Kind::File)),
+                    Node::Directory(inner) => {
+                        found.push((path.clone(), Kind::Directory));
+                        collect(inner, &path, found);
+                    }
+                }
+            }
+        }
+        let mut found = Vec::new();
+        match self.node(path) {
+            Some(Found::Directory(directory)) => collect(directory, "", &mut found),
+            Some(Found::File { .. }) => {
+                return Err(Error::WrongKind { path: path.to_owned(), expected: "directory" });
+            }
+            None => return Err(Error::NoSuchFile(path.to_owned())),
+        }
+        Ok(found)
+    }
+
     /// SHA-256 of a file's contents, or of the names, kinds and hashes below a directory: equal hashes mean equal trees.
     pub fn hash(&self, path: &str) -> Option<[u8; 32]> {
         match self.node(path)? {
@@ -159,8 +192,8 @@ impl Tree {
         while let Some(part) = parts.next() {
             match directory.children.get(part)? {
                 Node::Directory(inner) => directory = inner,
-                Node::File { offset, size, hash } if parts.peek().is_none() => {
-                    return Some(Found::File { offset: *offset, size: *size, hash: *hash });
+                Node::File { offset, size, hash, mode } if parts.peek().is_none() => {
+                    return Some(Found::File { offset: *offset, size: *size, hash: *hash, mode: *mode });
                 }
                 Node::File { .. } => return None,
             }
@@ -171,7 +204,7 @@ impl Tree {
 
 enum Found<'a> {
     Directory(&'a Directory),
-    File { offset: u64, size: u64, hash: [u8; 32] },
+    File { offset: u64, size: u64, hash: [u8; 32], mode: FileMode },
 }
 
 impl Directory {
@@ -233,7 +266,9 @@ impl Builder {
         let Some((last, parents)) = parts.split_last() else {
             return Err(Error::EntryRefused { name, reason: "the root must be a directory" });
         };
-        let node = self.store(&mut entry)?;
+        let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+        let mode = if executable { FileMode::Executable } else { FileMode::Regular };
+        let node = self.store(&mut entry, mode)?;
         let directory = self.root.at(parents, &name)?;
         match directory.children.insert((*last).into(), node) {
             None => self.files += 1,
@@ -246,7 +281,7 @@ impl Builder {
     }
 
     /// Copies one file's bytes to the end of the temporary file, hashing them on the way.
-    fn store(&mut self, contents: &mut impl Read) -> Result<Node> {
+    fn store(&mut self, contents: &mut impl Read, mode: FileMode) -> Result<Node> {
         let mut hasher = Sha256::new();
         let mut buffer = [0u8; 16 * 1024];
         let offset = self.at;
@@ -267,7 +302,8 @@ impl Builder {
                 .write_all(bytes)
                 .map_err(Error::io("write a temporary file in", &std::env::temp_dir()))?;
         }
-        Ok(Node::File { offset, size: self.at - offset, hash: hasher.finalize().into() })
+        let hash = hasher.finalize().into();
+        Ok(Node::File { offset, size: self.at - offset, hash, mode })
     }
 
     fn finish(mut self) -> Result<Tree> {
@@ -327,7 +363,7 @@ fn clean(name: &str, depth: u64) -> Result<Vec<&str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FileMode, Writer};
+    use crate::Writer;
     use proptest::prelude::*;
 
     fn gzip(tar: &[u8]) -> Vec<u8> {

@@ -19,6 +19,12 @@ use pattern::{Decision, Pattern};
 /// The name of ignore files.
 pub const FILE_NAME: &str = ".sourceignore";
 
+/// The directory that an ignore file speaks for, given its path; `None` for other files.
+pub fn directory_of(path: &str) -> Option<&str> {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (name == FILE_NAME).then_some(directory)
+}
+
 /// Files of version control, out unless a pattern takes them back in.
 const VERSION_CONTROL: [&str; 4] = [".git/", ".gitignore", ".gitmodules", ".gitattributes"];
 

@@ -23,6 +23,7 @@ mod control_plane;
 mod controller;
 pub mod git;
 pub mod metrics;
+pub mod registry;
 mod wait;
 
 pub use control_plane::ControlPlane;

@@ -1,4 +1,4 @@
-//! GitRepository and HelmRepository on a real API server: the acceptance cases of source-controller that a user can see.
+//! GitRepository, HelmRepository and OCIRepository on a real API server: the acceptance cases of source-controller that a user can see.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -11,6 +11,7 @@ mod events;
 mod failures;
 mod helm;
 mod lifecycle;
+mod oci;
 mod process;
 mod revisions;
 mod scene;

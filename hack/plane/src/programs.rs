@@ -38,6 +38,13 @@ const PEERS: Module = Module {
     linker_flags: "",
 };
 
+const REGISTRY: Module = Module {
+    dir: "hack/registry",
+    output: "registry",
+    programs: &[("registry", "millrace.dev/hack/registry")],
+    linker_flags: "",
+};
+
 /// The servers of a plane, and kubectl.
 #[derive(Clone, Debug)]
 pub struct Servers {
@@ -133,4 +140,12 @@ impl Peers {
             helm: PEERS.ensure(&["helm"])?.pop().context("helm was not built")?,
         })
     }
+}
+
+/// The OCI registry, built if it is not yet.
+///
+/// # Errors
+/// When Go is missing or the build fails.
+pub fn registry() -> Result<PathBuf> {
+    REGISTRY.ensure(&["registry"])?.pop().context("the registry was not built")
 }

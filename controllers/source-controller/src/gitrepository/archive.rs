@@ -99,7 +99,10 @@ fn write_included<W: Write>(
     match &included.source {
         _ if ignored(&included.path, included.source.is_none()) => {}
         None => writer.directory(&included.path)?,
-        Some((tree, from)) => writer.file(&included.path, FileMode::Regular, &tree.contents(from)?)?,
+        Some((tree, from)) => {
+            let mode = tree.mode(from).unwrap_or(FileMode::Regular);
+            writer.file(&included.path, mode, &tree.contents(from)?)?;
+        }
     }
     Ok(())
 }
@@ -114,24 +117,19 @@ pub(crate) fn ignore_files(
     let mut walk = snapshot.walk(&Selection { sparse })?;
     while let Some(entry) = walk.next_entry()? {
         if matches!(entry.kind, Kind::File | Kind::Executable)
-            && let Some(directory) = directory_of_ignore_file(&entry.path)
+            && let Some(directory) = sourceignore::directory_of(&entry.path)
         {
             found.insert(directory.to_owned(), walk.read(&entry)?.to_vec());
         }
     }
     for included in files_of(overlays)? {
         if let (Some((tree, from)), Some(directory)) =
-            (&included.source, directory_of_ignore_file(&included.path))
+            (&included.source, sourceignore::directory_of(&included.path))
         {
             found.insert(directory.to_owned(), tree.contents(from)?);
         }
     }
     Ok(found.into_iter().collect())
-}
-
-fn directory_of_ignore_file(path: &str) -> Option<&str> {
-    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
-    (name == sourceignore::FILE_NAME).then_some(directory)
 }
 
 /// A path that the includes bring: a directory, or a file with where it comes from.
@@ -153,7 +151,13 @@ fn files_of(overlays: &[Overlay]) -> Result<Vec<Included<'_>>, Error> {
             found.pop();
             found.push(Included { path: prefix, source: Some((&overlay.tree, overlay.from.clone())) });
         } else {
-            collect(&overlay.tree, &overlay.from, &prefix, &mut found)?;
+            for (path, kind) in overlay.tree.walk(&overlay.from)? {
+                let source = match kind {
+                    artifact::Kind::Directory => None,
+                    artifact::Kind::File => Some((&*overlay.tree, join(&overlay.from, &path))),
+                };
+                found.push(Included { path: join(&prefix, &path), source });
+            }
         }
     }
     // A stable sort of the reversed list keeps the later one of equals in front, and `dedup` keeps the front.
@@ -161,20 +165,6 @@ fn files_of(overlays: &[Overlay]) -> Result<Vec<Included<'_>>, Error> {
     found.sort_by(|a, b| by_component(&a.path, &b.path));
     found.dedup_by(|a, b| a.path == b.path);
     Ok(found)
-}
-
-fn collect<'a>(tree: &'a Tree, from: &str, to: &str, found: &mut Vec<Included<'a>>) -> Result<(), Error> {
-    for (name, kind) in tree.list(from)? {
-        let (source, path) = (join(from, name), join(to, name));
-        match kind {
-            artifact::Kind::Directory => {
-                found.push(Included { path: path.clone(), source: None });
-                collect(tree, &source, &path, found)?;
-            }
-            artifact::Kind::File => found.push(Included { path, source: Some((tree, source)) }),
-        }
-    }
-    Ok(())
 }
 
 fn join(directory: &str, name: &str) -> String {
