@@ -79,9 +79,9 @@ impl Scopes {
 
     /// The scope of a template. Its chart's path ends before the last `/templates/` behind which no chart begins.
     pub(crate) fn of(&self, template: &str) -> Scope {
-        let mut ends = template.rmatch_indices('/').filter(|(at, _)| {
-            template.get(*at..).is_some_and(|rest| rest.starts_with("/templates/"))
-        });
+        let mut ends = template
+            .rmatch_indices('/')
+            .filter(|(at, _)| template.get(*at..).is_some_and(|rest| rest.starts_with("/templates/")));
         let found = ends.find_map(|(at, _)| self.0.get(template.get(..at)?));
         found.cloned().unwrap_or_else(|| Scope { context: dict([]), base_path: String::new() })
     }

@@ -37,6 +37,9 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The documents cannot be handed to a post-renderer, it fails, or its answer is no YAML.
+    #[error("{0}")]
+    PostRender(String),
     /// A release record cannot be read or written.
     #[error("{0}")]
     Record(String),

@@ -7,7 +7,10 @@
 //! 3. [`Chart::process_dependencies`] decides which sub-charts there are;
 //! 4. [`Chart::render`] combines and checks the values and renders the templates;
 //! 5. [`assemble`] cuts the files into hooks, manifests and notes, in install order.
+//!    Between the two, [`post_render`] lets a post-renderer change the documents;
 //! 6. [`Release`] is what Helm keeps of a revision, read and written as Helm does.
+//!
+//! [`Chart::package`] packs a chart as `helm package` does.
 //!
 //! Pure: no IO, no clock, nothing random; time and seed come with [`sprig::Options`], a disk through [`FileTree`]. A
 //! [`Chart`] can be shared between threads. Charts are input from strangers: sizes, depths and steps are limited, and no
@@ -30,6 +33,7 @@ mod manifest;
 mod metadata;
 mod order;
 mod package;
+mod postrender;
 mod record;
 mod release_name;
 mod render;
@@ -53,6 +57,7 @@ pub use manifest::{Manifest, Notes, Rendering, Separators, assemble, source, spl
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use order::{INSTALL_ORDER, UNINSTALL_ORDER, install_rank, uninstall_rank};
 pub use package::Package;
+pub use postrender::{PostRenderer, Stream, post_render};
 pub use record::{
     Driver, Info, Release, SYSTEM_LABELS, Stamp, Status, StoredChart, StoredFile, check_labels,
 };

@@ -187,6 +187,6 @@ mod tests {
         assert_eq!(split_path(&"c".repeat(101)), None);
         assert_eq!(split_path("chart/é"), None);
         assert_eq!(extended_record("abc"), "12 path=abc\n");
-        assert_eq!(extended_record(&"a".repeat(91)).split(' ').next(), Some("100"));
+        assert_eq!(extended_record(&"a".repeat(91)).split(' ').next(), Some("101"));
     }
 }

@@ -23,8 +23,12 @@ const INDENT: usize = 2;
 /// What Go's JSON or YAML cannot carry: `.nan`, keys below the top that are no strings, control characters.
 /// `out` then holds a part of the value.
 pub fn write_yaml(value: &Value, out: &mut String) -> Result<(), ScalarError> {
+    write(value, out, text::WIDTH)
+}
+
+fn write(value: &Value, out: &mut String, width: usize) -> Result<(), ScalarError> {
     let line_start = out.len();
-    let mut writer = Writer { out, line_start, top: true };
+    let mut writer = Writer { out, line_start, top: true, width };
     match value {
         Value::Map(map) if !map.is_empty() => writer.mapping(map, 0, true)?,
         Value::Seq(items) if !items.is_empty() => writer.sequence(items, 0, true)?,
@@ -43,6 +47,17 @@ pub fn write_yaml(value: &Value, out: &mut String) -> Result<(), ScalarError> {
 pub fn to_yaml(value: &Value) -> Result<String, ScalarError> {
     let mut out = String::new();
     write_yaml(value, &mut out)?;
+    Ok(out)
+}
+
+/// `value` as [`to_yaml`] writes it, but for long scalars: they stay on their line. It is what kyaml makes of the text that
+/// `kustomize build` prints, which Helm keeps.
+///
+/// # Errors
+/// As [`write_yaml`].
+pub fn to_yaml_unfolded(value: &Value) -> Result<String, ScalarError> {
+    let mut out = String::new();
+    write(value, &mut out, usize::MAX)?;
     Ok(out)
 }
 
@@ -67,6 +82,8 @@ pub(crate) struct Writer<'a> {
     line_start: usize,
     /// Within the keys of the outermost mapping.
     top: bool,
+    /// Column behind which long scalars fold.
+    width: usize,
 }
 
 impl Writer<'_> {

@@ -7,7 +7,7 @@ use crate::error::ScalarError;
 use crate::{Plain, Profile, resolve_plain};
 
 /// Behind this column a space becomes a line break.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 
 /// What the characters of a string allow.
 #[derive(Clone, Copy)]
@@ -236,7 +236,7 @@ pub(super) fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
     }
     let doubles = text.chars().find(|c| !is_break(*c)).is_some_and(|c| !matches!(c, ' ' | '\t'));
     let mut written = String::from(">");
-    let mut writer = Writer { out: &mut written, line_start: 0, top: false };
+    let mut writer = Writer { out: &mut written, line_start: 0, top: false, width: WIDTH };
     writer.block_scalar_hints(&text);
     let (mut at_line_start, mut indented) = (true, true);
     for c in text.chars() {
@@ -260,7 +260,7 @@ pub(super) fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
 impl Writer<'_> {
     /// Writes a string; without `indent` it must stay on its line.
     pub(super) fn string(&mut self, text: &str, choice: Choice, indent: Option<usize>) {
-        let fold = indent.filter(|_| self.bytes_on_line() + text.len() >= WIDTH);
+        let fold = indent.filter(|_| self.bytes_on_line() + text.len() >= self.width);
         match choice.style {
             Style::Plain => match fold {
                 None => self.out.push_str(text),
@@ -277,7 +277,7 @@ impl Writer<'_> {
         let mut previous_space = false;
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
-            if c == ' ' && !previous_space && column > WIDTH && rest.peek() != Some(&' ') {
+            if c == ' ' && !previous_space && column > self.width && rest.peek() != Some(&' ') {
                 self.break_line(indent);
                 column = indent;
             } else {
@@ -295,7 +295,8 @@ impl Writer<'_> {
         for (i, c) in text.char_indices() {
             let next = text.as_bytes().get(i + 1);
             if c == ' ' {
-                if fold && !previous_space && column > WIDTH && i > 0 && next.is_some_and(|b| *b != b' ') {
+                if fold && !previous_space && column > self.width && i > 0 && next.is_some_and(|b| *b != b' ')
+                {
                     self.break_line(indent);
                     column = indent;
                 } else {
@@ -342,7 +343,7 @@ impl Writer<'_> {
             }
             match indent {
                 Some(indent)
-                    if c == ' ' && !previous_space && column > WIDTH && i > 0 && i + 1 < text.len() =>
+                    if c == ' ' && !previous_space && column > self.width && i > 0 && i + 1 < text.len() =>
                 {
                     self.break_line(indent);
                     column = indent;
