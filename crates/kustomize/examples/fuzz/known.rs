@@ -20,15 +20,11 @@ pub fn known(
     if error.contains("panic: runtime error") {
         return Some("kustomize crashes");
     }
-    let comment_behind_colon = |text: &str| {
-        text.lines()
-            .any(|line| line.split_once('#').is_some_and(|(before, _)| before.trim_end().ends_with(':')))
-    };
-    let unreadable = error.contains("could not find expected ':'") && ours.is_ok();
-    if unreadable && any_file(&comment_behind_colon) {
-        return Some(
-            "kustomize cannot read what it has written: a comment behind `key:` in front of an empty `{}` or `[]`",
-        );
+    // It quotes the object that it has written and tries to read again.
+    let unreadable = error.contains("map[string]interface {}{")
+        && ["could not find expected ':'", "invalid map key"].iter().any(|cause| error.contains(cause));
+    if unreadable && ours.is_ok() && any_file(&|content| content.contains('#')) {
+        return Some("kustomize cannot read what it has written: a comment next to an empty `{}` or `[]`");
     }
     None
 }

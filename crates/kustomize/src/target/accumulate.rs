@@ -1,19 +1,15 @@
 //! What a kustomization makes: its resources and bases, generated objects, components, then the transformers.
 
-use std::sync::Arc;
-
-use serde_json::Value as Json;
-
+use super::settings::add_config;
+use super::validate::validate;
 use super::{Accumulator, Target, configure, load_target, plugins, schema};
-use crate::config::{Config, default_config, from_crds, from_file};
 use crate::fs::join;
 use crate::generate::merge_generated;
-use crate::kustomization::decode::Findings;
-use crate::load::{Place, Remote, Session, definitions, is_remote, to_json};
+use crate::load::{Place, Remote, Session, is_remote};
 use crate::origin::Origin;
 use crate::refs::mark_var_sources;
 use crate::resource::{Behavior, Resource};
-use crate::transform::{Transformer, World};
+use crate::transform::{Transformer, World, stringify};
 
 /// Accumulates a kustomization into `acc`. Errors are recorded in the session; once there are any, objects are still
 /// loaded and configurations still checked, but nothing is transformed.
@@ -78,60 +74,11 @@ fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::S
                 } else if session.tracks_transformers {
                     resource.transformations.push(origin.clone());
                 }
+                // Kustomize notes it among the annotations, which it writes anew.
+                stringify(resource.value_mut(), "annotations");
             }
         }
     }
-}
-
-/// Validators are transformers that must change nothing but the label `validated-by`.
-fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validators: Vec<configure::Step>) {
-    let (schema, growth) = (session.schema.clone(), session.growth.clone());
-    let world = World { schema: &schema, growth: &growth };
-    for step in validators {
-        let before = acc.resources.clone();
-        if let Err(errors) = step.transformer.run(&world, &mut acc.resources) {
-            for error in errors {
-                session.fail(&step.place, error);
-            }
-            continue;
-        }
-        let changed = before.len() != acc.resources.len()
-            || (before.iter().zip(acc.resources.iter()))
-                .any(|(old, new)| is_changed(old.value(), new.value(), session.tracks_origin));
-        if changed {
-            session.fail(&step.place, "a validator must not change any object");
-        }
-    }
-}
-
-/// Whether an object differs by more than the label that a validator may set.
-///
-/// Kustomize removes that label again, which writes the others anew, and then compares nodes with all that belongs to them.
-/// So other labels are a difference, unless a transformer made them and left no notes about that.
-fn is_changed(before: &yaml::Value, after: &yaml::Value, tracked: bool) -> bool {
-    let labels = |value: &yaml::Value| value.at(&["metadata", "labels"]).cloned();
-    let Some(yaml::Value::Map(mut rest)) = labels(after) else { return before != after };
-    if rest.remove("validated-by").is_none() {
-        return before != after;
-    }
-    let mut after = after.clone();
-    if let Some(metadata) = after.get_mut("metadata").and_then(yaml::Value::as_map_mut) {
-        metadata.remove("labels");
-        // What the old dialect takes for something else than a string is put in quotes by that.
-        let made = |label: &yaml::Value| {
-            label.as_scalar().is_some_and(|label| {
-                let plain = yaml::resolve_plain(label.text(), yaml::Profile::V2).tag() == yaml::Tag::Str;
-                label.share().is_some() && plain && !tracked
-            })
-        };
-        if !rest.values().all(made) || !rest.keys().is_sorted() {
-            return true;
-        }
-        if !rest.is_empty() {
-            metadata.insert("labels", rest);
-        }
-    }
-    *before != after
 }
 
 /// Adds one entry of `resources`: a file, or a directory with a kustomization.
@@ -385,115 +332,6 @@ fn merge(session: &mut Session<'_>, place: &Place, acc: &mut Accumulator, inner:
     }
     if let Err(error) = acc.merge_vars(inner.vars) {
         session.fail(place, error);
-    }
-}
-
-/// Merges the default configuration, `configurations` and `crds`.
-fn add_config(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
-    let kustomization = &target.kustomization;
-    let mut config = default_config();
-    // The files are merged with each other first, in which a field of one kind hides the same field of any kind.
-    let mut files = Config::default();
-    for (index, entry) in kustomization.configurations.iter().enumerate() {
-        let place = target.at(format!("configurations[{index}]"));
-        let Some((_, json)) = load_strict_json(session, target, entry, &place) else { continue };
-        let mut findings = Findings::default();
-        let own = from_file(&json, &mut findings);
-        for (field, error) in findings.errors {
-            session.fail(&place, format!("{entry}: {field}: {error}"));
-        }
-        if let Err(error) = files.merge(&own) {
-            session.fail(&place, error);
-        }
-    }
-    if files != Config::default() {
-        merge_into(session, &mut config, &files, &target.at("configurations"));
-    }
-    for (index, entry) in kustomization.crds.iter().enumerate() {
-        let place = target.at(format!("crds[{index}]"));
-        let Some((empty, json)) = load_definitions(session, target, entry, &place) else { continue };
-        match (&json, empty) {
-            (Json::Object(definitions), false) => match from_crds(definitions) {
-                Ok(own) => merge_into(session, &mut config, &own, &place),
-                Err(error) => session.fail(&place, format!("{entry}: {error}")),
-            },
-            _ => session.fail(&place, format!("{entry} holds no OpenAPI definitions")),
-        }
-    }
-    if let Err(error) = acc.merge_config(&config) {
-        session.fail(&target.at("configurations"), error);
-    }
-}
-
-fn merge_into(session: &mut Session<'_>, config: &mut Arc<Config>, own: &Config, place: &Place) {
-    if let Err(error) = Arc::make_mut(config).merge(own) {
-        session.fail(place, error);
-    }
-}
-
-/// A YAML or JSON file as JSON, and whether it is empty.
-pub(super) fn load_json(
-    session: &mut Session<'_>,
-    target: &Target,
-    entry: &str,
-    place: &Place,
-) -> Option<(bool, Json)> {
-    load_checked(session, target, entry, place, |_| Ok(()))
-}
-
-/// OpenAPI definitions, and whether the file is empty.
-fn load_definitions(
-    session: &mut Session<'_>,
-    target: &Target,
-    entry: &str,
-    place: &Place,
-) -> Option<(bool, Json)> {
-    let read = session
-        .load(&target.dir, entry)
-        .and_then(|content| Ok((content.is_empty(), definitions(session, &content)?)));
-    read.map_err(|error| session.fail(place, format!("{entry}: {error}"))).ok()
-}
-
-/// As [`load_json`], where no key may occur twice.
-fn load_strict_json(
-    session: &mut Session<'_>,
-    target: &Target,
-    entry: &str,
-    place: &Place,
-) -> Option<(bool, Json)> {
-    load_checked(session, target, entry, place, |tree| match first_duplicate(tree) {
-        Some((key, line)) => Err(format!("line {line}: key {key:?} already set in map")),
-        None => Ok(()),
-    })
-}
-
-/// The first key that occurs twice in a mapping, and its line.
-fn first_duplicate(tree: &yaml::Value) -> Option<(&str, u32)> {
-    match tree {
-        yaml::Value::Scalar(_) => None,
-        yaml::Value::Seq(items) => items.iter().find_map(first_duplicate),
-        yaml::Value::Map(map) => map.duplicate().or_else(|| map.values().find_map(first_duplicate)),
-    }
-}
-
-fn load_checked(
-    session: &mut Session<'_>,
-    target: &Target,
-    entry: &str,
-    place: &Place,
-    check: impl Fn(&yaml::Value) -> Result<(), String>,
-) -> Option<(bool, Json)> {
-    let read = session.load(&target.dir, entry).and_then(|content| {
-        let tree = session.document(&content)?;
-        check(&tree)?;
-        Ok((content.is_empty(), to_json(&tree)?))
-    });
-    match read {
-        Ok(read) => Some(read),
-        Err(error) => {
-            session.fail(place, format!("{entry}: {error}"));
-            None
-        }
     }
 }
 

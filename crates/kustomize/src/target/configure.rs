@@ -3,6 +3,7 @@
 use patch::JsonPatch;
 
 use super::Target;
+use super::settings::load_json;
 use crate::config::{Config, FieldSpec, field_specs, merge_specs};
 use crate::generate::{Kind, make, merged_options, read_pairs};
 use crate::kustomization::decode::Findings;
@@ -13,7 +14,6 @@ use crate::load::{Place, Session, json_patch};
 use crate::origin::Origin;
 use crate::resource::Resource;
 use crate::select::Selector;
-use crate::target::accumulate::load_json;
 use crate::transform::{
     Affix, Annotations, CompiledReplacement, Images, Json6902, Labels, Names, Namespace, Replacements,
     Replicas, StrategicMerge, SubjectMode, Transformer, World,

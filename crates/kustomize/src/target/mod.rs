@@ -5,6 +5,8 @@ mod configure;
 mod file;
 mod plugins;
 mod schema;
+mod settings;
+mod validate;
 
 use std::sync::Arc;
 

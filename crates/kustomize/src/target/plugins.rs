@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::accumulate::add_entry;
 use super::configure::{Step, generate, json6902_entry, patch_entry, replacements, strategic_merge_list};
+use super::settings::load_json;
 use super::{Accumulator, Target};
 use crate::config::{FieldSpec, field_specs};
 use crate::fs::base_name;
@@ -19,7 +20,6 @@ use crate::load::{Place, Session};
 use crate::origin::{Origin, Plugin};
 use crate::resource::Resource;
 use crate::select::Selector;
-use crate::target::accumulate::load_json;
 use crate::transform::{
     Affix, Annotations, Images, Labels, Names, Namespace, Replicas, SubjectMode, Transformer, ValueAdd,
     ValueTarget, World,

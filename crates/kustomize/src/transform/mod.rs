@@ -17,7 +17,7 @@ pub(crate) use labels::{Annotations, Labels};
 pub(crate) use names::{Affix, Names};
 pub(crate) use namespace::{Namespace, SubjectMode};
 pub(crate) use order::sort;
-pub(crate) use patches::{Json6902, StrategicMerge};
+pub(crate) use patches::{Json6902, StrategicMerge, stringify};
 pub(crate) use replacements::{CompiledReplacement, Replacements};
 pub(crate) use replicas::Replicas;
 pub(crate) use value_add::{ValueAdd, ValueTarget};

@@ -189,9 +189,6 @@ impl Json6902 {
                 resource.store_previous();
             }
             let marked = resource.mark_state();
-            if marked && resource.origin.is_some() {
-                stringify(resource.value_mut(), "annotations");
-            }
             let target = std::mem::take(resource.value_mut());
             match self.patch.apply(target) {
                 Ok(patched) => {
@@ -216,7 +213,7 @@ impl Json6902 {
 }
 
 /// Rewrites labels or annotations as strings; gone if there are none.
-fn stringify(value: &mut Value, field: &str) {
+pub(crate) fn stringify(value: &mut Value, field: &str) {
     let Some(Value::Map(metadata)) = value.get_mut("metadata") else { return };
     let Some(texts) = metadata.get_mut(field) else { return };
     let Value::Map(before) = std::mem::take(texts) else {
