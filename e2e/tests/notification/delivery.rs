@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
+use testkit::git::{HttpServer, ServerOptions};
 
 use super::recorder::Recorder;
 use super::scene::Scene;
@@ -155,6 +156,39 @@ async fn secrets_beat_specs() -> Result<()> {
     let through = proxy.message("routed").await?;
     assert_eq!(through.uri, "http://target.invalid/x");
     assert_eq!(through.headers["proxy-authorization"], "Basic dTpw");
+    Ok(())
+}
+
+/// Case 36: a server with a CA of its own that wants to see a certificate. It is no chat, so what it answers is an error.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_those_of_the_secret() -> Result<()> {
+    let scene = Scene::new().await?;
+    let options = ServerOptions { tls: true, client_certificates: true, ..ServerOptions::default() };
+    let server = HttpServer::with(options).await?;
+    let (certificate, key) = server.client_certificate()?;
+    scene.secret("ca", json!({ "ca.crt": server.ca() })).await?;
+    scene.secret("pair", json!({ "ca.crt": server.ca(), "tls.crt": certificate, "tls.key": key })).await?;
+    scene.secret("half", json!({ "tls.crt": certificate })).await?;
+    let cases = [
+        ("without", json!(null), "certificate signed by unknown authority"),
+        ("ca", json!({ "name": "ca" }), "failed to execute request"),
+        ("pair", json!({ "name": "pair" }), "request failed with status code"),
+        ("half", json!({ "name": "half" }), "contains 'tls.crt' but missing 'tls.key'"),
+    ];
+    for (name, reference, _) in &cases {
+        let mut spec = json!({ "type": "generic", "address": server.url("x"), "timeout": "1s" });
+        if !reference.is_null() {
+            spec["certSecretRef"] = reference.clone();
+        }
+        scene.provider(name, spec).await?;
+        scene.alert(name, json!({ "providerRef": { "name": name } })).await?;
+    }
+    scene.settle().await?;
+    scene.send("sealed", json!({})).await?;
+    for (name, _, text) in cases {
+        let complaint = scene.complaint(name, "NotificationDispatchFailed").await?;
+        assert!(complaint.contains(text), "{name}: {complaint}");
+    }
     Ok(())
 }
 
