@@ -21,7 +21,8 @@ use crate::value::Value;
 pub struct Limits {
     /// Nodes and calls evaluated. Default: 200 million.
     pub steps: u64,
-    /// Bytes written, those of templates whose output is used as a value included. Default: 256 MiB.
+    /// Bytes written, those of templates whose output is used as a value included; and, counted apart, bytes of the
+    /// texts that functions make. Default: 256 MiB.
     pub output: usize,
     /// Templates that call one another, deep. Go's own limit is 100,000, which needs about 400 MB of stack here;
     /// default: 3,000.
@@ -82,6 +83,8 @@ pub struct Exec<'a> {
     steps: u64,
     exhausted: bool,
     written: usize,
+    /// Bytes of the texts that functions have made.
+    made: usize,
     depth: u32,
     out: Vec<u8>,
     stack: Vec<Slot>,
@@ -113,6 +116,7 @@ impl<'a> Exec<'a> {
             steps: 0,
             exhausted: false,
             written: 0,
+            made: 0,
             depth: 0,
             out: Vec::new(),
             stack: Vec::new(),
@@ -249,6 +253,17 @@ impl<'a> Exec<'a> {
         if self.steps > self.limits.steps {
             self.exhausted = true;
             return self.fail(tree, format!("the template takes more than {} steps", self.limits.steps));
+        }
+        Ok(())
+    }
+
+    fn made(&mut self, tree: &Tree, result: &Value) -> Run<()> {
+        let Value::Str(text) = result else { return Ok(()) };
+        self.made = self.made.saturating_add(text.len());
+        if self.made > self.limits.output {
+            self.exhausted = true;
+            let limit = self.limits.output;
+            return self.fail(tree, format!("the texts that functions made are longer than {limit} bytes"));
         }
         Ok(())
     }

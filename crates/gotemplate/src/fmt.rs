@@ -39,7 +39,7 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
 pub fn sprint(value: &Value) -> String {
     let mut out = Vec::new();
     write(value, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8(out).unwrap_or_else(|bad| crate::text::chars(bad.as_bytes()).map(|(c, _)| c).collect())
 }
 
 /// `fmt.Sprint`: a space between two operands when neither is a string.
@@ -267,7 +267,7 @@ impl Format<'_> {
         self.arg += 1;
         match arg {
             Value::Int(kind, value) if !(*kind == IntKind::Uint64 && *value < 0) => {
-                (value.abs() <= TOO_LARGE).then_some(*value)
+                (value.unsigned_abs() <= TOO_LARGE.unsigned_abs()).then_some(*value)
             }
             _ => None,
         }

@@ -13,7 +13,10 @@ impl Str {
     /// The text, with each byte that is not UTF-8 replaced by U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => text.into(),
+            Err(_) => chars(&self.0).map(|(c, _)| c).collect::<String>().into(),
+        }
     }
 }
 

@@ -199,3 +199,21 @@ fn limits_are_errors() {
     let depth = render_with(text, limits(1 << 20, 1 << 20, 50));
     assert!(depth.is_err_and(|error| error.contains("exceeded maximum template depth (50)")));
 }
+
+#[test]
+fn texts_that_double_end() {
+    let text = "{{ $x := \"0123456789\" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}";
+    let functions = Functions::new();
+    let mut set = Set::new();
+    set.add(&Parsed::new("t", text, &functions).unwrap());
+    let mut state = ();
+    let limits = Limits { output: 1 << 20, ..Limits::default() };
+    let mut exec = Exec::new(&functions, Arc::new(set), MissingKey::Zero, limits, &mut state);
+    let error = exec.render(b"t", "root", &Value::Nil).unwrap_err();
+    assert!(
+        error.text.contains("the texts that functions made are longer than 1048576 bytes"),
+        "{}",
+        error.text
+    );
+    assert!(exec.exhausted());
+}

@@ -23,7 +23,7 @@ fn encode(value: &Value) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer { out: Vec::new(), wrote: false };
     match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        value if value.as_dict().is_some() => writer.table(&[], value)?,
+        value if value.as_dict().is_some() || fields(value).is_some() => writer.table(&[], value)?,
         other if is_table(other) => return Err("toml: top-level values must be Go maps or structs".into()),
         other => writer.element(other)?,
     }
@@ -36,9 +36,27 @@ struct Writer {
     wrote: bool,
 }
 
+/// The exported fields of a struct, in their order.
+fn fields(value: &Value) -> Option<Vec<(Str, Value)>> {
+    match value {
+        Value::Object(object) if object.members().is_some() => {
+            let exported =
+                object.fields().into_iter().filter(|(name, _)| name.starts_with(char::is_uppercase));
+            Some(exported.map(|(name, value)| (name.into(), value)).collect())
+        }
+        _ => None,
+    }
+}
+
+/// The entries of a table, in the order in which they are written.
+fn entries(value: &Value) -> Vec<(Str, Value)> {
+    fields(value).or_else(|| value.as_dict().map(|dict| dict.entries())).unwrap_or_default()
+}
+
 fn is_table(value: &Value) -> bool {
     match value {
         Value::Dict(_) => true,
+        Value::Object(object) => object.members().is_some(),
         Value::List(list) => {
             !list.items.is_empty() && list.items.iter().all(|item| matches!(item, Value::Dict(_)))
         }
@@ -52,8 +70,7 @@ impl Writer {
         if path.len() > 500 {
             return Err("toml: the value is nested too deeply".into());
         }
-        let Some(dict) = value.as_dict() else { return Ok(()) };
-        let entries = dict.entries();
+        let entries = entries(value);
         for (key, item) in entries.iter().filter(|(_, item)| !is_table(item) && !matches!(item, Value::Nil)) {
             self.indent(path.len());
             self.key(key);
@@ -133,9 +150,9 @@ impl Writer {
                 self.out.extend_from_slice(text.as_bytes());
             }
             Value::Str(text) => self.string(text),
-            Value::Dict(dict) => {
+            value if matches!(value, Value::Dict(_)) || fields(value).is_some() => {
                 self.out.push(b'{');
-                let entries = dict.entries();
+                let entries = entries(value);
                 // Tables come last here, too.
                 let (tables, simple): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, item)| is_table(item));
                 for (i, (key, item)) in simple.into_iter().chain(tables).enumerate() {

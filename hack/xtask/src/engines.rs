@@ -24,6 +24,7 @@ const ENGINES: &[Engine] = &[
     Engine { name: "kustomize-panics", package: "kustomize", fuzz: Some("panics"), bench: None },
     Engine { name: "charts", package: "chart", fuzz: Some("chart_fuzz"), bench: None },
     Engine { name: "gotemplate", package: "sprig", fuzz: Some("template_fuzz"), bench: None },
+    Engine { name: "template-panics", package: "gotemplate", fuzz: Some("template_panics"), bench: None },
 ];
 
 /// The engine of that name, if there is one.
@@ -86,7 +87,7 @@ mod tests {
         let error = fuzz("nothing", &[]).unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is nothing to fuzz called \"nothing\"; known: kustomize, kustomize-panics, charts, gotemplate"
+            "there is nothing to fuzz called \"nothing\"; known: kustomize, kustomize-panics, charts, gotemplate, template-panics"
         );
         assert!(!has_bench("converge"));
     }

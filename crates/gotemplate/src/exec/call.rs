@@ -45,6 +45,9 @@ impl Exec<'_> {
             _ => (function.body)(self, &values),
         };
         self.give_back(values);
+        if let Ok(value) = &result {
+            self.made(tree, value)?;
+        }
         self.called(tree, node, function.name, result)
     }
 

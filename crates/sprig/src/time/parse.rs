@@ -44,8 +44,8 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
             )
         };
         match literal(before, left) {
-            Some(rest) => left = rest,
-            None => return Err(form(before, left)),
+            Ok(rest) => left = rest,
+            Err(at) => return Err(form(before, at)),
         }
         let Some((piece, element)) = piece else {
             if !left.is_empty() {
@@ -64,21 +64,21 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
     finish(found).map_err(|problem| format!("{start}: {problem}"))
 }
 
-/// What follows a literal text; runs of spaces match any run of spaces.
-fn literal<'t>(mut expected: &str, mut text: &'t str) -> Option<&'t str> {
+/// What follows a literal text, or what stands where it is not followed; runs of spaces match any run of spaces.
+fn literal<'t>(mut expected: &str, mut text: &'t str) -> Result<&'t str, &'t str> {
     while let Some(c) = expected.chars().next() {
         if c == ' ' {
             if !text.is_empty() && !text.starts_with(' ') {
-                return None;
+                return Err(text);
             }
             expected = expected.trim_start_matches(' ');
             text = text.trim_start_matches(' ');
             continue;
         }
-        text = text.strip_prefix(c)?;
-        expected = expected.get(c.len_utf8()..)?;
+        text = text.strip_prefix(c).ok_or(text)?;
+        expected = expected.get(c.len_utf8()..).unwrap_or_default();
     }
-    Some(text)
+    Ok(text)
 }
 
 fn digits(left: &mut &str, least: usize, most: usize) -> Result<i64, Problem> {
@@ -249,20 +249,31 @@ fn offset(
     if left.len() < 3 + (parts - 1) * per_part {
         return Err(Problem::Form);
     }
+    let colons = (1..parts).all(|part| left.as_bytes().get(3 * part) == Some(&b':'));
+    if colon && !colons {
+        return Err(Problem::Form);
+    }
     let mut rest = left.get(1..).unwrap_or_default();
-    let mut part = |first: bool| -> Result<i64, Problem> {
-        if colon && !first {
-            rest = rest.strip_prefix(':').ok_or(Problem::Form)?;
+    let mut numbers = [0; 3];
+    let mut all = Ok(());
+    for (i, number) in numbers.iter_mut().enumerate().take(parts) {
+        if colon && i > 0 {
+            rest = rest.get(1..).unwrap_or_default();
         }
-        digits(&mut rest, 2, 2)
-    };
-    let hours = part(true)?;
-    let minutes = if short { 0 } else { part(false)? };
-    let secs = if seconds { part(false)? } else { 0 };
-    // Of several that are too large, Go names the last.
+        match digits(&mut rest, 2, 2) {
+            Ok(found) => *number = found,
+            Err(problem) => {
+                all = Err(problem);
+                break;
+            }
+        }
+    }
+    // Of several that are too large, Go names the last, and before what is no number.
+    let [hours, minutes, secs] = numbers;
     ranged(secs, 0..=60, "time zone offset second")?;
     ranged(minutes, 0..=60, "time zone offset minute")?;
     ranged(hours, 0..=24, "time zone offset hour")?;
+    all?;
     // Numbers out of range come before what is no sign.
     let sign: i64 = sign.ok_or(Problem::Form)?;
     *left = rest;
