@@ -38,8 +38,8 @@ pub type PostRenderer<'a> = &'a mut dyn FnMut(&str) -> Result<String, String>;
 /// use chart::{Files, Separators, Stream, post_render};
 ///
 /// let files: Files = [("a/templates/x.yaml".to_owned(), b"kind: X\nmetadata: {name: x}\n".to_vec())].into();
-/// let changed = post_render(files, Stream::Combined, Separators::Loose, &mut |text| Ok(text.replace("name: x", "name: y")))?;
-/// assert_eq!(changed["a/templates/x.yaml"], b"kind: X\nmetadata:\n  name: y\n");
+/// let changed = post_render(files, Stream::Combined, Separators::Loose, &mut |text| Ok(text.replace("name: x", "name: new")))?;
+/// assert_eq!(changed["a/templates/x.yaml"], b"kind: X\nmetadata:\n  name: new\n");
 /// # Ok::<(), chart::Error>(())
 /// ```
 pub fn post_render(

@@ -48,7 +48,7 @@ impl Chart {
     ) -> Result<Value, Error> {
         let values = coalesce_values(self, &to_table(user), Nulls::Delete, warnings)?;
         if schemas == SchemaCheck::Validate {
-            schema::validate(self, &values).map_err(Error::Schema)?;
+            schema::validate(self, &values, warnings).map_err(Error::Schema)?;
         }
         Ok(values)
     }

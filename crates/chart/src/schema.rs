@@ -2,7 +2,8 @@
 //!
 //! A validator of our own: Helm prints what its JSON schema library says, a tree of causes in that library's order and
 //! words, which no Rust crate keeps. Drafts 4, 6, 7, 2019-09 and 2020-12; what `$schema` does not name is 2020-12.
-//! References stay within the document: nothing is loaded from elsewhere.
+//! References stay within the document: nothing is loaded from elsewhere. What stands in the network admits everything,
+//! with a warning; what would be on this machine's disk is an error.
 
 mod check;
 mod decimal;
@@ -15,15 +16,15 @@ use gotemplate::Value;
 use serde_json::Value as Json;
 
 use crate::load::Chart;
-use crate::values::to_json;
+use crate::values::{Warnings, to_json};
 
 /// Checks the values of a chart and of its sub-charts; the error is Helm's text.
-pub(crate) fn validate(chart: &Chart, values: &Value) -> Result<(), String> {
+pub(crate) fn validate(chart: &Chart, values: &Value, warnings: &mut Warnings) -> Result<(), String> {
     if !has_schema(chart) {
         return Ok(());
     }
     let mut text = String::new();
-    validate_chart(chart, &to_json(values), &mut text);
+    validate_chart(chart, &to_json(values), &mut text, warnings);
     if text.is_empty() { Ok(()) } else { Err(text) }
 }
 
@@ -31,9 +32,9 @@ fn has_schema(chart: &Chart) -> bool {
     chart.schema.is_some() || chart.dependencies.iter().any(has_schema)
 }
 
-fn validate_chart(chart: &Chart, values: &Json, text: &mut String) {
+fn validate_chart(chart: &Chart, values: &Json, text: &mut String, warnings: &mut Warnings) {
     if let Some(schema) = &chart.schema
-        && let Err(problem) = validate_one(&schema.data, values)
+        && let Err(problem) = validate_one(chart.name(), &schema.data, values, warnings)
     {
         text.push_str(chart.name());
         text.push_str(":\n");
@@ -43,7 +44,7 @@ fn validate_chart(chart: &Chart, values: &Json, text: &mut String) {
         let kind = match values.get(sub.name()) {
             None | Some(Json::Null) => continue,
             Some(values @ Json::Object(_)) => {
-                validate_chart(sub, values, text);
+                validate_chart(sub, values, text, warnings);
                 continue;
             }
             Some(Json::Bool(_)) => "bool",
@@ -59,7 +60,7 @@ fn validate_chart(chart: &Chart, values: &Json, text: &mut String) {
 }
 
 /// Checks values against one schema.
-fn validate_one(schema: &[u8], values: &Json) -> Result<(), String> {
+fn validate_one(chart: &str, schema: &[u8], values: &Json, warnings: &mut Warnings) -> Result<(), String> {
     let schema: Json = serde_json::from_slice(schema).map_err(|error| {
         if error.is_eof() {
             return if schema.trim_ascii().is_empty() { "EOF" } else { "unexpected EOF" }.to_owned();
@@ -68,5 +69,38 @@ fn validate_one(schema: &[u8], values: &Json) -> Result<(), String> {
     })?;
     meta::validate(&schema)?;
     let document = document::Document::new(&schema)?;
+    for address in &document.remote {
+        warnings.push(format!(
+            "values.schema.json of {chart}: {address} is not downloaded; what it would check is not checked"
+        ));
+    }
     check::check(&document, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_elsewhere_is_not_loaded() {
+        let check = |schema: &str| {
+            let mut warnings = Warnings::new();
+            let outcome = validate_one("web", schema.as_bytes(), &serde_json::json!({"a": 1}), &mut warnings);
+            (outcome.map_err(|error| error.lines().next().unwrap_or_default().to_owned()), warnings)
+        };
+        let (outcome, warnings) =
+            check(r#"{"properties": {"a": {"$ref": "https://x.y/z.json#/definitions/a"}}}"#);
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(
+            warnings,
+            [
+                "values.schema.json of web: https://x.y/z.json is not downloaded; what it would check is not checked"
+            ]
+        );
+        let (outcome, _) = check(r#"{"properties": {"a": {"$ref": "../other.json"}}}"#);
+        assert_eq!(
+            outcome.unwrap_err(),
+            r#"failing loading "file:///other.json": references to other documents are not followed"#
+        );
+    }
 }

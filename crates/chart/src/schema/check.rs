@@ -304,7 +304,7 @@ impl<'s> Checker<'_, 's> {
     ) -> Result<(), Box<Problem>> {
         match self.document.resolve(reference, run.resource) {
             Ok(Target::Schema(at)) => self.refer(run, at, value),
-            Ok(Target::Anything) => Ok(()),
+            Ok(Target::Anything | Target::Remote(_)) => Ok(()),
             Err(problem) => Err(Box::new(self.problem(problem))),
         }
     }
