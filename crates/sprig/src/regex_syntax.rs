@@ -221,7 +221,7 @@ impl<'p> Translator<'p> {
         let (mut minus, mut any) = (false, false);
         loop {
             let Some(c) = self.bump() else {
-                return Err(format!("missing closing ): `{}`", self.whole));
+                return invalid(self);
             };
             match c {
                 'i' | 'm' | 's' | 'U' => any = true,

@@ -363,6 +363,11 @@ fn moment(text: &str) -> Option<Value> {
         ("15:04", "time-local"),
     ];
     LAYOUTS.iter().find_map(|(layout, zone)| {
+        // Here an hour has two digits.
+        let hour = layout.find("15");
+        if hour.is_some_and(|hour| text.as_bytes().get(hour + 2) != Some(&b':')) {
+            return None;
+        }
         let mut time = crate::time::parse(layout, text).ok()?;
         if !zone.is_empty() {
             time.zone = Zone::Fixed(0, (*zone).to_owned());

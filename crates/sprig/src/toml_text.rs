@@ -56,7 +56,7 @@ fn entries(value: &Value) -> Vec<(Str, Value)> {
 fn is_table(value: &Value) -> bool {
     match value {
         Value::Dict(_) => true,
-        Value::Object(object) => object.members().is_some(),
+        Value::Object(object) => object.members().is_some() || object.entries().is_some(),
         Value::List(list) => {
             !list.items.is_empty() && list.items.iter().all(|item| matches!(item, Value::Dict(_)))
         }
@@ -150,7 +150,7 @@ impl Writer {
                 self.out.extend_from_slice(text.as_bytes());
             }
             Value::Str(text) => self.string(text),
-            value if matches!(value, Value::Dict(_)) || fields(value).is_some() => {
+            value if value.as_dict().is_some() || fields(value).is_some() => {
                 self.out.push(b'{');
                 let entries = entries(value);
                 // Tables come last here, too.

@@ -121,7 +121,8 @@ pub(super) fn len(exec: &mut Exec<'_>, args: &[Value]) -> Outcome {
         value => match (value.elements(), value.as_dict()) {
             (Some(elements), _) => elements.len(),
             (_, Some(dict)) => dict.len(),
-            _ => return Err(format!("len of type {}", value.type_name()).into()),
+            // Of a pointer, Go looks at what it points to.
+            _ => return Err(format!("len of type {}", value.type_name().trim_start_matches('*')).into()),
         },
     };
     Ok(Value::int(i64::try_from(len).unwrap_or(i64::MAX)))
