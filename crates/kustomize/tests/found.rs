@@ -198,3 +198,24 @@ fn a_scalar_keeps_its_type_in_yaml_inside_of_a_string() {
     let built = output(&[("kustomization.yaml", kustomization), ("r.yaml", &object)]);
     assert!(built.contains("a: !!int z # one\n    b: !!null z\n"), "{built}");
 }
+
+#[test]
+fn two_objects_that_a_patch_made_one_cannot_be_patched_again() {
+    let objects = format!("{CONFIG_MAP}---\n{}", CONFIG_MAP.replace("{name: x}", "{name: y}"));
+    let kustomization = "resources: [r.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{\"op\": \"replace\", \"path\": \
+                         \"/metadata/name\", \"value\": \"z\"}]'\n- target: {name: x}\n  options: {allowKindChange: true}\n  patch: \
+                         '{apiVersion: v1, kind: Secret, metadata: {name: any}}'\n";
+    let built = output(&[("kustomization.yaml", kustomization), ("r.yaml", &objects)]);
+    assert!(built.contains("two objects the same identity"), "{built}");
+}
+
+#[test]
+fn a_validator_finds_two_objects_that_have_become_one() {
+    let objects = format!("{CONFIG_MAP}---\n{}", CONFIG_MAP.replace("{name: x}", "{name: y}"));
+    let replacement = "replacements:\n- sourceValue: z\n  targets: [{select: {kind: ConfigMap}}]\n";
+    let validator =
+        "validators:\n- '{apiVersion: builtin, kind: AnnotationsTransformer, metadata: {name: v}}'\n";
+    let kustomization = format!("resources: [r.yaml]\n{replacement}{validator}");
+    let built = output(&[("kustomization.yaml", &kustomization), ("r.yaml", &objects)]);
+    assert!(built.contains("validators[0]: two objects have the same identity"), "{built}");
+}

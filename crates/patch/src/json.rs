@@ -376,6 +376,10 @@ pub fn go_float(value: f64) -> String {
 
 /// A string in the style in which Go's YAML writes it.
 fn string(text: &str) -> Scalar {
+    if text == "<<" {
+        // Go's YAML writes it without quotes, which then is something else.
+        return Scalar::plain(text);
+    }
     let style = if text.contains('\n') { Style::Literal } else { yaml::style_of(text) };
     Scalar::str(text).with_style(style)
 }

@@ -17,7 +17,7 @@ pub fn known(
         );
     }
     let Err(error) = theirs else { return None };
-    if error.contains("panic: runtime error") {
+    if error.contains("panic: runtime error") || error.contains("panic: interface conversion") {
         return Some("kustomize crashes");
     }
     // It quotes the object that it has written and tries to read again.

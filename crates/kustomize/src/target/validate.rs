@@ -16,6 +16,11 @@ pub(super) fn validate(session: &mut Session<'_>, acc: &mut Accumulator, validat
             }
             continue;
         }
+        // Kustomize compares by identity.
+        if let Some(id) = acc.resources.first_conflict() {
+            session.fail(&step.place, format!("two objects have the same identity: {id}"));
+            continue;
+        }
         let changed = before.len() != acc.resources.len()
             || (before.iter().zip(acc.resources.iter()))
                 .any(|(old, new)| is_changed(old.value(), new.value(), session.tracks_origin));

@@ -42,6 +42,12 @@ impl StrategicMerge {
     pub(super) fn run(&self, world: &World<'_>, map: &mut ResourceMap) -> Result<(), Vec<String>> {
         let mut errors = Vec::new();
         let mut emptied = false;
+        // Where two objects are one, kustomize patches both.
+        if self.copies_metadata
+            && let Some(id) = map.new_conflict()
+        {
+            return Err(vec![format!("patches before have given two objects the same identity: {id}")]);
+        }
         for patch in &self.patches {
             let places = match &self.target {
                 Some(target) => target.select(map),
