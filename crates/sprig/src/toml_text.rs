@@ -170,8 +170,18 @@ impl Writer {
                 self.out.push(b'}');
             }
             Value::Object(object) if object.type_name() == "time.Time" => {
-                let text = object.encoded();
-                self.out.extend_from_slice(&crate::args::strval(&text));
+                let text = crate::args::strval(&object.encoded());
+                let text = text.text();
+                // What TOML read without a zone, a time or a date is written without it.
+                let zone = object.text().unwrap_or_default();
+                let (date, time) = text.trim_end_matches('Z').split_once('T').unwrap_or((&text, ""));
+                let kept = match zone.rsplit(' ').next() {
+                    Some("datetime-local") => format!("{date}T{time}"),
+                    Some("date-local") => date.to_owned(),
+                    Some("time-local") => time.to_owned(),
+                    _ => text.into_owned(),
+                };
+                self.out.extend_from_slice(kept.as_bytes());
             }
             Value::Object(object) => self.element(&object.encoded())?,
             Value::Complex(..) => return Err("unsupported type: complex128".into()),

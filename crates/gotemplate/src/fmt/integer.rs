@@ -60,6 +60,9 @@ impl Printer<'_> {
         } else if self.flags.space {
             text.push(' ');
         }
+        if verb == b'O' {
+            text.push_str("0o");
+        }
         if self.flags.sharp {
             match (base, verb) {
                 (2, _) => text.push_str("0b"),
@@ -68,9 +71,6 @@ impl Printer<'_> {
                 (16, _) => text.push_str("0x"),
                 _ => {}
             }
-        }
-        if verb == b'O' {
-            text.push_str("0o");
         }
         text.push_str(&digits);
         let zero = std::mem::take(&mut self.flags.zero);

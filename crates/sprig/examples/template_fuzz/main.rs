@@ -186,6 +186,11 @@ fn unusual(case: &Case) -> bool {
         || (any(&["\u{85}", "\u{2028}", "\\u0085"]) && any(&["toYaml", "ToYaml", "fromYaml"]))
         || (any(&["oDate", "semver "]) && any(&["printf"]))
         || (any(&["deepCopy", "DeepCopy"]) && any(&["Capabilities", " $", " ."]))
+        || any(&[
+            "$.Capabilities.KubeVersion}",
+            "$.Capabilities.KubeVersion }",
+            "$.Capabilities.KubeVersion)",
+        ])
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
 }
 
