@@ -286,3 +286,27 @@ async fn dependencies() -> Result<()> {
     assert!(testkit::condition(&object, "Stalled").is_none());
     Ok(())
 }
+
+/// A dependency that gets ready while its dependent is still looking wakes it all the same: nobody waits for the interval.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_wake_up_is_lost() -> Result<()> {
+    let (stage, _controller) = Stage::with_flags("ks-wake", &["--requeue-dependency=1h"]).await?;
+    let files = |value: &str| ["a", "b", "c"].map(|name| (format!("{name}/x.yaml"), config_map(name, value)));
+    let publish = async |value: &str| {
+        let files = files(value);
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (&**path, &**text)).collect();
+        stage.publish("repo", &files).await
+    };
+    publish("0").await?;
+    for (name, on) in [("a", json!([])), ("b", json!([{"name": "a"}])), ("c", json!([{"name": "b"}]))] {
+        let spec = json!({"path": format!("./{name}"), "targetNamespace": stage.namespace, "dependsOn": on});
+        stage.kustomization(name, spec).await?;
+    }
+    for commit in 1..=40 {
+        let revision = publish(&commit.to_string()).await?;
+        for name in ["a", "b", "c"] {
+            stage.applied(name, &revision).await?;
+        }
+    }
+    Ok(())
+}

@@ -102,7 +102,10 @@ impl HttpRemote {
             let response = self.checked(response, ADVERTISEMENT_TYPE)?;
             let mut base = url.clone();
             let path = base.path().strip_suffix("/info/refs").map(str::to_owned).ok_or_else(|| {
-                Error::protocol(format!("redirected to '{}', which is no git repository", shown(&url)))
+                Error::protocol(format!(
+                    "redirected to '{}', which is no git repository",
+                    net::display_url(&url)
+                ))
             })?;
             base.set_path(&path);
             base.set_query(self.base.query());
@@ -131,7 +134,12 @@ impl HttpRemote {
             }
             http::StatusCode::FORBIDDEN => return Err(Error::AuthorizationFailed),
             http::StatusCode::NOT_FOUND | http::StatusCode::GONE => return Err(Error::RepositoryNotFound),
-            status => return Err(Error::Status { status: status.to_string(), url: shown(response.url()) }),
+            status => {
+                return Err(Error::Status {
+                    status: status.to_string(),
+                    url: net::display_url(response.url()),
+                });
+            }
         }
         let found =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -139,7 +147,7 @@ impl HttpRemote {
         if found != content_type {
             return Err(Error::protocol(format!(
                 "{} answers with content type '{found}' where a git server answers with '{content_type}'",
-                shown(response.url())
+                net::display_url(response.url())
             )));
         }
         Ok(response)
@@ -156,16 +164,10 @@ fn redirected(url: &Url, response: &reqwest::Response) -> Result<Url, Error> {
         .ok_or_else(|| Error::protocol("a redirect without a usable location"))?;
     let downgrade = url.scheme() == "https" && target.scheme() == "http";
     if downgrade || !matches!(target.scheme(), "http" | "https") {
-        return Err(Error::protocol(format!("refused to follow a redirect to '{}'", shown(&target))));
+        return Err(Error::protocol(format!(
+            "refused to follow a redirect to '{}'",
+            net::display_url(&target)
+        )));
     }
     Ok(target)
-}
-
-/// `url` without credentials and query.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.to_string()
 }

@@ -74,8 +74,8 @@ impl Error {
     }
 }
 
-/// `url` without user, password, query and fragment: what may stand in a message.
-pub(crate) fn display_url(url: &url::Url) -> String {
+/// `url` without user, password, query and fragment: what may stand in a message or log.
+pub fn display_url(url: &url::Url) -> String {
     let mut shown = url.clone();
     // Both fail only for URLs that cannot carry credentials at all.
     let _ = shown.set_username("");
@@ -101,4 +101,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         "invalid peer certificate: UnknownIssuer",
         "x509: certificate signed by unknown authority (UnknownIssuer): add the CA as 'ca.crt' to the Secret",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn addresses_are_shown_without_secrets() {
+        let url =
+            url::Url::parse("https://user:secret@h:8443/index.yaml?token=secret#secret").expect("a URL");
+        assert_eq!(super::display_url(&url), "https://h:8443/index.yaml");
+    }
 }

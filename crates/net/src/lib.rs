@@ -14,7 +14,7 @@ mod secret;
 mod tls;
 
 pub use client::{Body, Clients, Settings};
-pub use error::Error;
+pub use error::{Error, display_url};
 pub use guard::AddressGuard;
 pub use proxy::{Proxy, ProxyScheme};
 pub use retry::{Retry, Verdict};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use net::auth::HttpAuth;
-use net::{Body, Secret};
+use net::{Body, Secret, display_url};
 use serde::Deserialize;
 use sha2::Digest as _;
 use url::Url;
@@ -111,7 +111,7 @@ impl Registry {
         while let Some(path) = next {
             let answer = self.ask(Method::GET, &path, None).await?;
             next = next_page(answer.response.headers(), &answer.url, &self.repository);
-            let url = shown(&answer.url);
+            let url = display_url(&answer.url);
             let bytes = self.read(answer).await?;
             let page: Page = serde_json::from_slice(&bytes)
                 .map_err(|error| Error::Malformed { url: url.clone(), why: error.to_string() })?;
@@ -151,7 +151,7 @@ impl Registry {
         for _ in 0..2 {
             let answer =
                 self.ask(Method::GET, &format!("manifests/{wanted}"), Some(manifest::ACCEPT)).await?;
-            let url = shown(&answer.url);
+            let url = display_url(&answer.url);
             let bytes = self.read(answer).await?;
             check_digest(&wanted, &digest_of(&bytes), &url)?;
             match manifest::read(&bytes).map_err(|why| Error::Malformed { url, why })? {
@@ -171,7 +171,7 @@ impl Registry {
     /// What the registry refuses, that it does not answer, other bytes than promised, or too many.
     pub async fn layer(&self, layer: &Descriptor, sink: &mut (impl Write + Send)) -> Result<(), Error> {
         let answer = self.ask(Method::GET, &format!("blobs/{}", layer.digest), None).await?;
-        let url = shown(&answer.url);
+        let url = display_url(&answer.url);
         let malformed = |why: String| Error::Malformed { url: url.clone(), why };
         if layer.size > self.limits.layer {
             return Err(malformed(format!("the layer has more than {} bytes", self.limits.layer)));
@@ -285,7 +285,7 @@ impl Registry {
                 Ok(sent) => sent.map_err(|error| net::Error::request(method.as_str(), &next, error))?,
                 Err(_) => {
                     let why = "the registry does not answer in time".to_owned();
-                    return Err(Error::Malformed { url: shown(&next), why });
+                    return Err(Error::Malformed { url: display_url(&next), why });
                 }
             };
             let target = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
@@ -295,11 +295,11 @@ impl Registry {
             // What was asked for over TLS does not come without.
             if !matches!(target.scheme(), "https") && next.scheme() == "https" {
                 let why = "the registry redirects to an address without TLS".to_owned();
-                return Err(Error::Malformed { url: shown(&next), why });
+                return Err(Error::Malformed { url: display_url(&next), why });
             }
             next = target;
         }
-        Err(Error::Malformed { url: shown(&next), why: format!("stopped after {REDIRECTS} redirects") })
+        Err(Error::Malformed { url: display_url(&next), why: format!("stopped after {REDIRECTS} redirects") })
     }
 
     /// What to send with further requests; `None` when there is nothing that would help.
@@ -362,11 +362,16 @@ impl Registry {
             access_token: String,
         }
         let bytes = Body::new(answer.response, LONGEST_TOKEN).bytes().await?;
-        let token: Token = serde_json::from_slice(&bytes)
-            .map_err(|_| Error::Malformed { url: shown(&url), why: "the answer is no token".to_owned() })?;
+        let token: Token = serde_json::from_slice(&bytes).map_err(|_| Error::Malformed {
+            url: display_url(&url),
+            why: "the answer is no token".to_owned(),
+        })?;
         let token = if token.token.is_empty() { token.access_token } else { token.token };
         if token.is_empty() {
-            return Err(Error::Malformed { url: shown(&url), why: "the answer has no token".to_owned() });
+            return Err(Error::Malformed {
+                url: display_url(&url),
+                why: "the answer has no token".to_owned(),
+            });
         }
         Ok(HttpAuth::Bearer(Secret::new(token.into_bytes())).header())
     }
@@ -377,7 +382,7 @@ impl Registry {
             Ok(bytes) => Ok(bytes?.to_vec()),
             Err(_) => {
                 let why = "the registry does not answer in time".to_owned();
-                Err(Error::Malformed { url: shown(&answer.url), why })
+                Err(Error::Malformed { url: display_url(&answer.url), why })
             }
         }
     }
@@ -397,7 +402,7 @@ async fn checked(method: &Method, answer: Answer) -> Result<Answer, Error> {
     if status.is_success() {
         return Ok(answer);
     }
-    let (method, url) = (method.to_string(), shown(&answer.url));
+    let (method, url) = (method.to_string(), display_url(&answer.url));
     let body = Body::new(answer.response, 64 << 10).bytes().await.unwrap_or_default();
     let why = complaint(&body).unwrap_or_else(|| format!("unexpected status code {status}"));
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
@@ -453,15 +458,6 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// An address as it may stand in a message: without credentials and query.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.to_string()
 }
 
 #[cfg(test)]

@@ -45,18 +45,20 @@ impl Registry {
     pub async fn start(plane: &ControlPlane, access: Access) -> Result<Self> {
         let program = tokio::task::spawn_blocking(plane::programs::registry).await??;
         let (home, port) = (tempfile::tempdir()?, free_port()?);
-        let mut config = json!({
-            "version": 0.1,
-            "log": { "level": "error" },
-            "storage": { "inmemory": {} },
-            "http": { "addr": format!("127.0.0.1:{port}") },
-        });
+        let mut auth = json!({});
         if access == Access::Password {
             let passwords = home.path().join("htpasswd");
             let hash = bcrypt::hash(LOGIN.1, 4).map_err(|error| anyhow::anyhow!("hashing: {error}"))?;
             std::fs::write(&passwords, format!("{}:{hash}\n", LOGIN.0))?;
-            config["auth"] = json!({ "htpasswd": { "realm": "test", "path": passwords } });
+            auth = json!({ "htpasswd": { "realm": "test", "path": passwords } });
         }
+        let config = json!({
+            "version": 0.1,
+            "log": { "level": "error" },
+            "storage": { "inmemory": {} },
+            "http": { "addr": format!("127.0.0.1:{port}") },
+            "auth": auth,
+        });
         let file = home.path().join("config.yaml");
         std::fs::write(&file, config.to_string())?;
         let log = std::fs::File::create(home.path().join("log"))?;

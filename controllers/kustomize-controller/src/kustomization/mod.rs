@@ -178,7 +178,9 @@ impl Kustomizations {
             if news { index.referrers(&Reference::Dependency(change.key.clone())) } else { Vec::new() }
         };
         for key in dependents {
-            if self.waits(&key) {
+            // One that runs now may have looked at this object already, and not have said yet that it waits for it. In this
+            // order: a run that ends in between has said so.
+            if self.wake.is_running(&key) || self.waits(&key) {
                 self.wake.enqueue(&key, Priority::High);
             }
         }

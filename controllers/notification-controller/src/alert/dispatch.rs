@@ -30,6 +30,14 @@ const DEADLINE: Duration = Duration::from_secs(15);
 
 /// What dispatching works with.
 pub struct Dispatcher {
+    parts: Parts,
+    patterns: Patterns,
+    room: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+/// What a [`Dispatcher`] is made of.
+pub struct Parts {
     /// The API server.
     pub client: Client,
     /// All Alerts.
@@ -47,31 +55,6 @@ pub struct Dispatcher {
     /// Whether `spec.serviceAccountName` may be used.
     pub object_identity: bool,
     /// `gotk_notification_deliveries_total{provider,namespace,type,result}`
-    pub deliveries: Family,
-    patterns: Patterns,
-    room: Arc<Semaphore>,
-    tasks: TaskTracker,
-}
-
-/// The objects and settings that a [`Dispatcher`] is made of.
-pub struct Parts {
-    /// See [`Dispatcher::client`].
-    pub client: Client,
-    /// See [`Dispatcher::alerts`].
-    pub alerts: Store<Alert>,
-    /// See [`Dispatcher::providers`].
-    pub providers: Store<Provider>,
-    /// See [`Dispatcher::events`].
-    pub events: Recorder,
-    /// See [`Dispatcher::courier`].
-    pub courier: Courier,
-    /// See [`Dispatcher::guard`].
-    pub guard: net::AddressGuard,
-    /// See [`Dispatcher::no_cross_namespace_refs`].
-    pub no_cross_namespace_refs: bool,
-    /// See [`Dispatcher::object_identity`].
-    pub object_identity: bool,
-    /// See [`Dispatcher::deliveries`].
     pub deliveries: Family,
 }
 
@@ -97,15 +80,7 @@ impl Dispatcher {
     /// Without deliveries.
     pub fn new(parts: Parts) -> Self {
         Self {
-            client: parts.client,
-            alerts: parts.alerts,
-            providers: parts.providers,
-            events: parts.events,
-            courier: parts.courier,
-            guard: parts.guard,
-            no_cross_namespace_refs: parts.no_cross_namespace_refs,
-            object_identity: parts.object_identity,
-            deliveries: parts.deliveries,
+            parts,
             patterns: Patterns::default(),
             room: Arc::new(Semaphore::new(MOST_DELIVERIES)),
             tasks: TaskTracker::new(),
@@ -131,9 +106,9 @@ impl Dispatcher {
 
     async fn choose(self: &Arc<Self>, event: &Event) {
         let object = event.involved.id();
-        self.alerts.listed().await;
-        self.providers.listed().await;
-        let alerts = self.alerts.all();
+        self.parts.alerts.listed().await;
+        self.parts.providers.listed().await;
+        let alerts = self.parts.alerts.all();
         let labels = if alerts.iter().any(|alert| needs_labels(alert, event)) {
             self.labels(event).await
         } else {
@@ -149,7 +124,7 @@ impl Dispatcher {
                     error = complaint.message,
                     "the Alert cannot be used as it is"
                 );
-                self.events.emit(
+                self.parts.events.emit(
                     &*alert,
                     Severity::Warning,
                     complaint.reason,
@@ -197,7 +172,7 @@ impl Dispatcher {
 
     async fn prepare(&self, event: &Event, alert: &Arc<Alert>) -> Result<Fate, String> {
         let namespace = alert.namespace().unwrap_or_default();
-        if self.no_cross_namespace_refs && event.involved.namespace != namespace {
+        if self.parts.no_cross_namespace_refs && event.involved.namespace != namespace {
             return Err(format!(
                 "discarding event, access denied to cross-namespace sources: alert '{}' can't process event from '{}', cross-namespace references have been blocked",
                 id(&**alert),
@@ -205,7 +180,7 @@ impl Dispatcher {
             ));
         }
         let name = &alert.spec.provider_ref.name;
-        let Some(provider) = self.providers.get(&Key::new(&namespace, name)) else {
+        let Some(provider) = self.parts.providers.get(&Key::new(&namespace, name)) else {
             return Err(format!("failed to read provider: Provider '{namespace}/{name}' not found"));
         };
         let kind = provider.spec.kind;
@@ -226,7 +201,7 @@ impl Dispatcher {
         if comments(kind) && metadata::given(event, "change_request").is_none() {
             return Ok(Fate::NoChangeRequest);
         }
-        if !self.object_identity && provider.spec.service_account_name.is_some() {
+        if !self.parts.object_identity && provider.spec.service_account_name.is_some() {
             return Err("to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity feature gate in the controller".to_owned());
         }
         let mut event = event.clone();
@@ -244,8 +219,8 @@ impl Dispatcher {
         let not_made =
             |error: String| format!("failed to initialize notifier for provider '{name}': {error}");
         let secrets = self.secrets(&provider).await.map_err(not_made)?;
-        let prepared =
-            prepare_delivery(&provider, alert, &event, secrets, status, self.guard).map_err(not_made)?;
+        let prepared = prepare_delivery(&provider, alert, &event, secrets, status, self.parts.guard)
+            .map_err(not_made)?;
         Ok(Fate::Ready(Box::new(prepared)))
     }
 
@@ -256,16 +231,17 @@ impl Dispatcher {
             let _permit = permit;
             let Prepared { settings, step, timeout } = prepared;
             let outcome = match step {
-                Ok(step) => match tokio::time::timeout(timeout, this.courier.run(&settings.http, step)).await
-                {
-                    Ok(outcome) => outcome.map_err(|error| error.to_string()),
-                    Err(_) => Err("failed to execute request: context deadline exceeded".to_owned()),
-                },
+                Ok(step) => {
+                    match tokio::time::timeout(timeout, this.parts.courier.run(&settings.http, step)).await {
+                        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+                        Err(_) => Err("failed to execute request: context deadline exceeded".to_owned()),
+                    }
+                }
                 Err(error) => Err(error.to_string()),
             };
             let result = if outcome.is_ok() { "success" } else { "failure" };
             let namespace = alert.namespace().unwrap_or_default();
-            this.deliveries.inc(&[
+            this.parts.deliveries.inc(&[
                 &alert.spec.provider_ref.name,
                 &namespace,
                 &type_name(settings.kind),
@@ -286,7 +262,7 @@ impl Dispatcher {
             error,
             "{what}"
         );
-        self.events.emit(
+        self.parts.events.emit(
             alert,
             Severity::Warning,
             "NotificationDispatchFailed",
@@ -304,14 +280,19 @@ impl Dispatcher {
         let text = "metadata key conflicts detected (please refer to the Alert API docs and Flux RFC 0008 for more information)";
         let keys: Vec<&str> = told.keys().map(String::as_str).collect();
         tracing::info!(alert = id(alert), conflictingKeys = keys.join(", "), "warning: {text}");
-        self.events.emit(alert, Severity::Warning, "MetadataAppendFailed", text, told);
+        self.parts.events.emit(alert, Severity::Warning, "MetadataAppendFailed", text, told);
     }
 
     async fn labels(&self, event: &Event) -> Labels {
         let object = &event.involved;
-        let found =
-            metadata_of(&self.client, &object.api_version, &object.kind, &object.namespace, &object.name)
-                .await;
+        let found = metadata_of(
+            &self.parts.client,
+            &object.api_version,
+            &object.kind,
+            &object.namespace,
+            &object.name,
+        )
+        .await;
         match found {
             Ok(Some(found)) => Labels::Known(found.labels()),
             Ok(None) => Labels::Unreadable,
@@ -325,7 +306,7 @@ impl Dispatcher {
     async fn secrets(&self, provider: &Provider) -> Result<Secrets, String> {
         let namespace = provider.namespace().unwrap_or_default();
         let spec = &provider.spec;
-        read_secrets(&self.client, &namespace, spec).await
+        read_secrets(&self.parts.client, &namespace, spec).await
     }
 }
 

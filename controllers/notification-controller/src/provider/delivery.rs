@@ -84,7 +84,7 @@ impl Courier {
                         "{}failed to execute request: {} {} giving up after {number} attempt(s): status code {}",
                         call.context,
                         call.method,
-                        shown(&call.url),
+                        net::display_url(&call.url),
                         reply.status.as_u16()
                     ));
                 }
@@ -97,7 +97,7 @@ impl Courier {
                         "{}failed to execute request: {} {} giving up after {number} attempt(s): {}",
                         call.context,
                         call.method,
-                        shown(&call.url),
+                        net::display_url(&call.url),
                         failure.text
                     ));
                 }
@@ -140,7 +140,7 @@ impl Courier {
         Err(Failure::last(format!(
             "{} {}: stopped after {MOST_REDIRECTS} redirects",
             call.method,
-            shown(&call.url)
+            net::display_url(&call.url)
         )))
     }
 }
@@ -193,15 +193,6 @@ fn check(guard: net::AddressGuard, url: &Url) -> Result<(), Failure> {
         }
         None => Ok(()),
     }
-}
-
-/// The address as errors may show it: without credentials and query.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.to_string()
 }
 
 fn is_temporary(status: StatusCode, again: Again) -> bool {

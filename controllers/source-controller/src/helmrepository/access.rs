@@ -7,6 +7,7 @@ use api::condition::Reason;
 use api::source::HelmRepository;
 use kube::{Client, ResourceExt as _};
 use net::auth::{self, HttpAuth};
+use net::display_url;
 use url::Url;
 
 use crate::source::{Failure, NamedSecret, read_named};
@@ -131,16 +132,7 @@ impl Access {
 }
 
 fn status(url: &Url, status: http::StatusCode) -> FetchError {
-    FetchError::Status { url: shown(url), status: status.to_string() }
-}
-
-/// A URL as it may stand in a message: without credentials and query.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.to_string()
+    FetchError::Status { url: display_url(url), status: status.to_string() }
 }
 
 fn same_host(one: &Url, other: &Url) -> bool {
@@ -237,7 +229,5 @@ mod tests {
             assert_eq!((failure.reason, failure.class), (reason, Class::Stall), "{url}");
             assert!(failure.message.starts_with(message), "{}", failure.message);
         }
-        let shown = shown(&Url::parse("https://user:secret@h/index.yaml?token=secret").unwrap());
-        assert_eq!(shown, "https://h/index.yaml");
     }
 }
