@@ -1,4 +1,10 @@
 //! `kustomize-controller build` next to the real `kustomize build`, over a part of the conformance corpus.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -93,7 +93,7 @@ async fn a_kill_at_any_moment_loses_nothing() -> Result<()> {
         let object = scene
             .until("shop", "the commit arrived after the kill", |object| {
                 object["status"]["artifact"]["revision"] == format!("main@sha1:{commit}")
-                    && object["status"]["lastHandledReconcileAt"] == round.to_string()
+                    && object["status"]["lastHandledReconcileAt"].as_str() == Some(&*round.to_string())
                     && testkit::is_ready(object)
             })
             .await?;

@@ -94,7 +94,7 @@ pub enum Retry {
     /// After this time.
     After(Duration),
     /// After `spec.retryInterval`.
-    RetryInterval,
+    Interval,
     /// With the object's growing back-off.
     Backoff,
 }
@@ -170,7 +170,7 @@ pub fn pass(
                     source_kind(kustomization.spec.source_ref.kind),
                     &kustomization.spec.source_ref.name,
                 ),
-                retry: Retry::RetryInterval,
+                retry: Retry::Interval,
                 announce: None,
             });
         }

@@ -295,7 +295,7 @@ impl Kustomizations {
                 }
                 Ok(match retry {
                     Retry::After(delay) => Outcome::After(delay),
-                    Retry::RetryInterval => Outcome::After(ledger.subject.spec.retry_interval()),
+                    Retry::Interval => Outcome::After(ledger.subject.spec.retry_interval()),
                     Retry::Backoff => Outcome::Failed(message.into()),
                 })
             }

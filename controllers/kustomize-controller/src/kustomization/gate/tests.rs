@@ -131,7 +131,7 @@ fn sources_that_are_not_there_are_waited_for() {
     let o = object(|_| {});
     let missing = wait(gate(&o, Source::Missing, &[], &RULES));
     assert_eq!(missing.message, "GitRepository.source.toolkit.fluxcd.io \"repo\" not found");
-    assert_eq!((missing.reason, missing.retry), (Reason::ArtifactFailed, Retry::RetryInterval));
+    assert_eq!((missing.reason, missing.retry), (Reason::ArtifactFailed, Retry::Interval));
     let empty = wait(gate(&o, Source::WithoutArtifact, &[], &RULES));
     assert_eq!(empty.message, "Source artifact not found, retrying in 30s");
     assert_eq!((empty.retry, empty.announce), (Retry::After(Duration::from_secs(30)), None));
