@@ -219,3 +219,15 @@ fn a_validator_finds_two_objects_that_have_become_one() {
     let built = output(&[("kustomization.yaml", &kustomization), ("r.yaml", &objects)]);
     assert!(built.contains("validators[0]: two objects have the same identity"), "{built}");
 }
+
+#[test]
+fn a_folded_text_is_written_and_read_before_a_json_patch() {
+    let object = format!("{CONFIG_MAP}data:\n  script: >\n    one\n    two\n\n    if\n      deep\n    end\n");
+    let patches = "patches:\n- target: {kind: ConfigMap}\n  patch: '[{\"op\": \"add\", \"path\": \"/data/y\", \"value\": \"z\"}]'\n";
+    let built =
+        output(&[("kustomization.yaml", &format!("resources: [r.yaml]\n{patches}")), ("r.yaml", &object)]);
+    assert!(
+        built.contains("  script: |\n    one two\n    if\n\n      deep\n    end\n  \"y\": z\n"),
+        "{built}"
+    );
+}

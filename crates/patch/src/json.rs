@@ -1,5 +1,7 @@
 //! JSON patch (RFC 6902) and JSON merge patch (RFC 7386) on YAML trees.
 
+use std::borrow::Cow;
+
 use yaml::{Kind, Map, Resolved, Scalar, ScalarError, Style, Value};
 
 /// A JSON patch: a list of operations that apply together or not at all.
@@ -348,12 +350,26 @@ pub fn from_json(value: &serde_json::Value) -> Value {
 }
 
 /// A tree written as JSON and read again, as Go does: timestamps become strings, styles are lost, numbers are 64-bit
-/// floats.
+/// floats, and folded texts are as kustomize reads them back from the YAML that it makes on the way.
 ///
 /// # Errors
 /// If a scalar does not fit its tag, is not finite, or a key below the top is no string.
-pub fn through_json(value: Value) -> Result<Value, ScalarError> {
+pub fn through_json(mut value: Value) -> Result<Value, ScalarError> {
+    unfold(&mut value);
     Ok(from_json(&value.to_json()?))
+}
+
+fn unfold(value: &mut Value) {
+    match value {
+        Value::Scalar(scalar) if scalar.style() == Style::Folded => {
+            if let Cow::Owned(text) = yaml::through_folding(Cow::Borrowed(scalar.text())) {
+                scalar.set_text(text);
+            }
+        }
+        Value::Scalar(_) => {}
+        Value::Seq(items) => items.iter_mut().for_each(unfold),
+        Value::Map(map) => map.values_mut().for_each(unfold),
+    }
 }
 
 /// The shape that Go gives a number that was read from JSON: an exponent from a million on.

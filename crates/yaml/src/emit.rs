@@ -5,6 +5,8 @@
 pub(crate) mod order;
 mod text;
 
+pub use text::through_folding;
+
 use std::fmt::Write as _;
 
 use crate::error::ScalarError;

@@ -228,9 +228,10 @@ pub(super) fn loses_its_tab(text: &str, style: crate::Style) -> bool {
     text.starts_with('\t') && block && fits_block_in_v3(text)
 }
 
-/// What becomes of a `>` scalar when go-yaml v3 writes it and reads it again: it doubles line breaks in places where
-/// reading does not undo that.
-pub(super) fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
+/// What becomes of the text of a `>` scalar when go-yaml v3 writes it and reads it again: it doubles line breaks in places
+/// where reading does not undo that.
+#[must_use]
+pub fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
     if !text.contains('\n') || !fits_block_in_v3(&text) {
         return text;
     }
