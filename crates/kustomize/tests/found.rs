@@ -231,3 +231,16 @@ fn a_folded_text_is_written_and_read_before_a_json_patch() {
         "{built}"
     );
 }
+
+#[test]
+fn a_field_specification_has_no_wildcards() {
+    let object = format!("{CONFIG_MAP}data: {{a: $(NAME)}}\n");
+    let vars = "vars: [{name: NAME, objref: {apiVersion: v1, kind: ConfigMap, name: x}}]\nconfigurations: [c.yaml]\n";
+    let configuration = "varReference: [{kind: ConfigMap, path: data/*}]\n";
+    let built = output(&[
+        ("kustomization.yaml", &format!("resources: [r.yaml]\n{vars}")),
+        ("c.yaml", configuration),
+        ("r.yaml", &object),
+    ]);
+    assert!(built.contains("\"*\" is not a field of a mapping"), "{built}");
+}

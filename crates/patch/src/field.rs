@@ -25,7 +25,7 @@ pub enum FieldError {
         /// The field that cannot be reached.
         field: String,
     },
-    /// A name that cannot be a field of a mapping: empty, or an index.
+    /// A name that cannot be a field of a mapping: empty, an index, or a wildcard.
     #[error("{field:?} is not a field of a mapping")]
     Name {
         /// The name.
@@ -85,7 +85,7 @@ fn walk<E: From<FieldError>>(
         Value::Scalar(_) => Err(FieldError::Scalar { field: step.name.clone() }.into()),
         Value::Seq(items) => items.iter_mut().try_for_each(|item| walk(path, item, create, set)),
         Value::Map(map) => {
-            if step.name.is_empty() || step.name == "-" || step.name.parse::<i64>().is_ok() {
+            if matches!(&*step.name, "" | "-" | "*") || step.name.parse::<i64>().is_ok() {
                 return Err(FieldError::Name { field: step.name.clone() }.into());
             }
             let made = match (create, step.list, rest) {
