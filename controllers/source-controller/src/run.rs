@@ -16,7 +16,7 @@ use crate::flags::{BINARY, Flags, OBJECT_LEVEL_WORKLOAD_IDENTITY};
 use crate::gitrepository::GitRepositories;
 use crate::helmrepository::HelmRepositories;
 use crate::ocirepository::OciRepositories;
-use crate::source::{Kind, Sources, artifact_digest};
+use crate::source::{Kind, Sources, artifact_digest, owned};
 use crate::storage::Storage;
 
 /// How often Git object stores that nobody uses any more are looked for.
@@ -137,6 +137,7 @@ impl Shared<'_> {
             kind,
             storage: self.storage.clone(),
             writer: controller.writer(BINARY.name),
+            owned: owned::<K>(),
             events: self.process.events.clone(),
             requeue_dependency: self.requeue_dependency,
         });

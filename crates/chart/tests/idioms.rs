@@ -16,14 +16,9 @@ use std::process::Command;
 
 use case::Case;
 
-/// The real Helm: the newest in `target/tools`, which `cargo xtask test` builds.
+/// The real Helm, built if it is not yet.
 fn helm() -> PathBuf {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
-    let found =
-        std::fs::read_dir(&tools).into_iter().flatten().flatten().map(|entry| entry.path().join("helm"));
-    let newest =
-        found.filter(|path| path.is_file()).max_by_key(|path| path.metadata().unwrap().modified().unwrap());
-    newest.unwrap_or_else(|| panic!("no helm in {}: run `cargo xtask tools`", tools.display()))
+    plane::programs::Peers::ensure().unwrap().helm
 }
 
 fn read(text: &str) -> Case {

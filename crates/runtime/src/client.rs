@@ -294,6 +294,12 @@ impl Secret {
         self.bytes(key).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
+    /// The whole data.
+    #[must_use]
+    pub fn into_data(self) -> BTreeMap<String, Vec<u8>> {
+        self.data
+    }
+
     /// The keys, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.data.keys().map(String::as_str)

@@ -323,11 +323,7 @@ pub async fn read_secrets(
                 let secret = Secret::read(client, namespace, &reference.name).await.map_err(|error| {
                     format!("failed to get secret '{namespace}/{}': {error}", reference.name)
                 })?;
-                let data = secret
-                    .keys()
-                    .filter_map(|key| Some((key.to_owned(), secret.bytes(key)?.to_vec())))
-                    .collect();
-                Some((secret.id(), data))
+                Some((secret.id(), secret.into_data()))
             }
             None => None,
         });

@@ -50,7 +50,7 @@ pub async fn secret_of(client: &Client, receiver: &Receiver) -> Result<Data, Str
     if secret.bytes("token").is_none() {
         return Err(format!("invalid '{id}' secret data: required fields 'token'"));
     }
-    Ok(secret.keys().filter_map(|key| Some((key.to_owned(), secret.bytes(key)?.to_vec()))).collect())
+    Ok(secret.into_data())
 }
 
 impl Receivers {

@@ -138,9 +138,7 @@ impl Checkout<'_, '_> {
             self.attempt.status.source_verification_mode = None;
             return Ok(());
         }
-        let message = "spec.verify is not supported by this release: the signature cannot be verified and no new artifact is published";
-        let failure = Failure::plain(Reason::VerificationError, message);
-        Err(Failure { condition: Some(Type::SourceVerified), ..failure }.terminal())
+        Err(Failure::unverified())
     }
 
     async fn archive(
@@ -220,15 +218,15 @@ impl Archiving {
             .archive(&self.location, &file, &self.resolved.revision, self.now, |writer| {
                 archive::write(writer, &self.snapshot, &self.sparse, &overlays, &ignored)
             })
-            .map_err(|error: archive::Error| match error {
-                archive::Error::Artifact(artifact::Error::Lock(_)) => {
-                    Failure::plain(Reason::Failed, error.to_string())
+            .map_err(|error: archive::Error| {
+                let what = "unable to archive artifact to storage";
+                match error {
+                    archive::Error::Git(error) => checkout_failed(error),
+                    archive::Error::Artifact(error) => Failure::writing(what, &error),
+                    error @ archive::Error::Clash { .. } => {
+                        Failure::storage(Reason::ArchiveOperationFailed, format!("{what}: {error}"))
+                    }
                 }
-                archive::Error::Git(error) => checkout_failed(error),
-                error => Failure::storage(
-                    Reason::ArchiveOperationFailed,
-                    format!("unable to archive artifact to storage: {error}"),
-                ),
             })
     }
 

@@ -31,18 +31,6 @@ impl Kind for GitRepositories {
     type Object = GitRepository;
 
     const SCOPE: Scope = Scope::GIT_REPOSITORY;
-    const OWNED: &'static [Type] = &[
-        Type::Ready,
-        Type::Reconciling,
-        Type::Stalled,
-        Type::Suspended,
-        Type::ArtifactInStorage,
-        Type::SourceVerified,
-        Type::FetchFailed,
-        Type::IncludeUnavailable,
-        Type::ArtifactOutdated,
-        Type::StorageOperationFailed,
-    ];
     const FAILURES: &'static [Type] =
         &[Type::FetchFailed, Type::IncludeUnavailable, Type::StorageOperationFailed];
     const LINK: Option<&'static str> = None;

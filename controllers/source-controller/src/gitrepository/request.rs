@@ -1,7 +1,7 @@
 //! From spec and Secrets to what is asked of the Git server. Pure.
 
 use api::{
-    condition::Reason,
+    condition::{Reason, Type},
     source::{GitProvider, GitRepositorySpec},
 };
 use git::{Auth, Reference, Remote};
@@ -13,12 +13,7 @@ use crate::source::{Failure, NamedSecret};
 /// Checks the fields that this release does not serve, so that nobody gets an artifact other than the one asked for.
 pub(crate) fn check_supported(spec: &GitRepositorySpec, object_identity_gate: bool) -> Result<(), Failure> {
     if spec.service_account_name.is_some() && !object_identity_gate {
-        return Err(Failure::fetch(
-            Reason::FeatureGateDisabled,
-            "to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity \
-             feature gate in the controller",
-        )
-        .terminal());
+        return Err(Failure { condition: Some(Type::FetchFailed), ..Failure::identity_gate() });
     }
     match spec.provider() {
         GitProvider::Github if spec.secret_ref.is_none() => {
@@ -119,7 +114,7 @@ const DEFAULT_BRANCH: &str = "master";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api::{condition::Type, meta::LocalObjectReference, source::GitReference};
+    use api::{meta::LocalObjectReference, source::GitReference};
 
     use crate::source::Class;
 

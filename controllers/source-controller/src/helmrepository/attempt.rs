@@ -144,13 +144,7 @@ impl Storing {
         };
         self.storage
             .file(&self.location, &format!("index-{hex}.yaml"), &self.revision, self.now, copy)
-            .map_err(|error: artifact::Error| match error {
-                artifact::Error::Lock(_) => Failure::plain(Reason::Failed, error.to_string()),
-                error => Failure::storage(
-                    Reason::ArchiveOperationFailed,
-                    format!("unable to save artifact to storage: {error}"),
-                ),
-            })
+            .map_err(|error: artifact::Error| Failure::writing("unable to save artifact to storage", &error))
     }
 }
 

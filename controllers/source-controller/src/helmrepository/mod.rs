@@ -25,16 +25,6 @@ impl Kind for HelmRepositories {
     type Object = HelmRepository;
 
     const SCOPE: Scope = Scope::BUCKET;
-    const OWNED: &'static [Type] = &[
-        Type::Ready,
-        Type::Reconciling,
-        Type::Stalled,
-        Type::Suspended,
-        Type::ArtifactInStorage,
-        Type::FetchFailed,
-        Type::ArtifactOutdated,
-        Type::StorageOperationFailed,
-    ];
     const FAILURES: &'static [Type] = &[Type::FetchFailed, Type::StorageOperationFailed];
     const LINK: Option<&'static str> = Some("index.yaml");
 

@@ -160,9 +160,7 @@ impl Pull<'_, '_> {
             self.attempt.conditions().delete(Type::SourceVerified);
             return Ok(());
         }
-        let message = "spec.verify is not supported by this release: the signature cannot be verified and no new artifact is published";
-        let failure = Failure::plain(Reason::VerificationError, message);
-        Err(Failure { condition: Some(Type::SourceVerified), ..failure }.terminal())
+        Err(Failure::unverified())
     }
 
     async fn pull(&mut self, registry: &Registry, digest: &str, revision: &str) -> Result<(), Failure> {
@@ -264,14 +262,9 @@ impl Storing {
             let copied = layer.rewind().and_then(|()| io::copy(&mut layer, sink));
             copied.map(drop).map_err(artifact::Error::Malformed)
         };
-        self.storage.file(&self.location, &self.file, &self.revision, self.now, copy).map_err(|error| {
-            stored_failed(error, |error| {
-                Failure::storage(
-                    Reason::ArchiveOperationFailed,
-                    format!("unable to copy artifact to storage: {error}"),
-                )
-            })
-        })
+        self.storage
+            .file(&self.location, &self.file, &self.revision, self.now, copy)
+            .map_err(|error| Failure::writing("unable to copy artifact to storage", &error))
     }
 
     /// The files of the layer, without those that are ignored.
@@ -287,21 +280,9 @@ impl Storing {
             .map_err(|error| Failure::storage(Reason::SourceIgnoreError, error.to_string()))?;
         let rules = sourceignore::Rules::new(&rules, self.ignore.as_deref());
         let fill = |writer: &mut Writer<&mut dyn io::Write>| write(writer, &tree, &paths, &rules);
-        self.storage.archive(&self.location, &self.file, &self.revision, self.now, fill).map_err(|error| {
-            stored_failed(error, |error| {
-                Failure::storage(
-                    Reason::ArchiveOperationFailed,
-                    format!("unable to archive artifact to storage: {error}"),
-                )
-            })
-        })
-    }
-}
-
-fn stored_failed(error: artifact::Error, failure: impl FnOnce(artifact::Error) -> Failure) -> Failure {
-    match error {
-        artifact::Error::Lock(_) => Failure::plain(Reason::Failed, error.to_string()),
-        error => failure(error),
+        self.storage
+            .archive(&self.location, &self.file, &self.revision, self.now, fill)
+            .map_err(|error| Failure::writing("unable to archive artifact to storage", &error))
     }
 }
 

@@ -26,17 +26,6 @@ impl Kind for OciRepositories {
     type Object = OCIRepository;
 
     const SCOPE: Scope = Scope::OCI_REPOSITORY;
-    const OWNED: &'static [Type] = &[
-        Type::Ready,
-        Type::Reconciling,
-        Type::Stalled,
-        Type::Suspended,
-        Type::ArtifactInStorage,
-        Type::SourceVerified,
-        Type::FetchFailed,
-        Type::ArtifactOutdated,
-        Type::StorageOperationFailed,
-    ];
     const FAILURES: &'static [Type] = &[Type::FetchFailed, Type::StorageOperationFailed];
     const LINK: Option<&'static str> = Some("latest.tar.gz");
 

@@ -27,12 +27,7 @@ pub(super) fn check_provider(
         return Ok(());
     }
     if spec.service_account_name.is_some() && !object_identity {
-        return Err(Failure::plain(
-            Reason::FeatureGateDisabled,
-            "to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity \
-             feature gate in the controller",
-        )
-        .terminal());
+        return Err(Failure::identity_gate());
     }
     Err(Failure::fetch(
         Reason::InvalidProviderConfiguration,

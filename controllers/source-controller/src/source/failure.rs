@@ -52,6 +52,31 @@ impl Failure {
         }
     }
 
+    /// A feature that this release does not serve: nothing is published that should have been verified and was not.
+    pub(crate) fn unverified() -> Self {
+        let message = "spec.verify is not supported by this release: the signature cannot be verified and no new artifact is published";
+        let failure = Self::plain(Reason::VerificationError, message);
+        Self { condition: Some(Type::SourceVerified), ..failure }.terminal()
+    }
+
+    /// `spec.serviceAccountName` needs a feature gate that is off.
+    pub(crate) fn identity_gate() -> Self {
+        Self::plain(
+            Reason::FeatureGateDisabled,
+            "to use spec.serviceAccountName for provider authentication please enable the ObjectLevelWorkloadIdentity \
+             feature gate in the controller",
+        )
+        .terminal()
+    }
+
+    /// Writing an artifact failed; `what` could not be done.
+    pub(crate) fn writing(what: &str, error: &artifact::Error) -> Self {
+        match error {
+            artifact::Error::Lock(_) => Self::plain(Reason::Failed, error.to_string()),
+            error => Self::storage(Reason::ArchiveOperationFailed, format!("{what}: {error}")),
+        }
+    }
+
     /// A failure without a condition of its own.
     pub(crate) fn plain(reason: Reason, message: impl Into<String>) -> Self {
         Self { condition: None, reason, message: message.into(), class: Class::Retry }

@@ -33,8 +33,6 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
 
     /// The conditions that make up `Ready`.
     const SCOPE: Scope;
-    /// The condition types that this controller decides about.
-    const OWNED: &'static [Type];
     /// Conditions whose end is worth an event.
     const FAILURES: &'static [Type];
     /// The file name that always leads to the current artifact; `None` where there is no such link.
@@ -70,6 +68,12 @@ impl Success {
     }
 }
 
+/// The condition types that the controller of a kind decides about: what makes up `Ready`, that itself, and the rest.
+pub(crate) fn owned<K: Kind>() -> Vec<Type> {
+    let parts = K::SCOPE.0.iter().map(|(type_, _)| *type_);
+    parts.chain([Type::Ready, Type::Suspended]).collect()
+}
+
 /// Reconciles the sources of a kind.
 pub(crate) struct Sources<K: Kind> {
     /// What the kind brings.
@@ -78,6 +82,8 @@ pub(crate) struct Sources<K: Kind> {
     pub storage: Storage,
     /// Writes statuses and finalizers.
     pub writer: Writer<K::Object>,
+    /// The condition types to write, those of [`owned`].
+    pub owned: Vec<Type>,
     /// Takes events.
     pub events: Recorder,
     /// When an object that waits for another looks again.

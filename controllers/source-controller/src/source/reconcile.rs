@@ -87,7 +87,7 @@ impl<K: Kind> Sources<K> {
         let Some(object) = self.writer.remove_finalizer(object).await?.object() else {
             return Ok(Outcome::Done);
         };
-        self.writer.status(&object, object.status(), &nothing, K::OWNED).await?;
+        self.writer.status(&object, object.status(), &nothing, &self.owned).await?;
         Ok(Outcome::Done)
     }
 
@@ -108,7 +108,7 @@ impl<K: Kind> Sources<K> {
         outcome: Outcome,
     ) -> Result<Outcome, runtime::Error> {
         finish::<K>(object, &mut status, condition::Attempt::Done(Requeue::Never), stamp);
-        self.writer.status(object, object.status(), &status, K::OWNED).await?;
+        self.writer.status(object, object.status(), &status, &self.owned).await?;
         Ok(outcome)
     }
 
@@ -183,7 +183,7 @@ impl<K: Kind> Sources<K> {
         object: &Arc<K::Object>,
         status: &StatusOf<K>,
     ) -> Result<Option<Arc<K::Object>>, runtime::Error> {
-        Ok(self.writer.status(object, object.status(), status, K::OWNED).await?.object())
+        Ok(self.writer.status(object, object.status(), status, &self.owned).await?.object())
     }
 
     /// The event that people wait for: a new artifact, or a recovery.

@@ -41,6 +41,5 @@ pub(crate) async fn read_named(
     name: &str,
 ) -> Result<NamedSecret, runtime::Error> {
     let secret = Secret::read(client, namespace, name).await?;
-    let data = secret.keys().filter_map(|key| Some((key.to_owned(), secret.bytes(key)?.to_vec()))).collect();
-    Ok(NamedSecret { name: secret.id(), data })
+    Ok(NamedSecret { name: secret.id(), data: secret.into_data() })
 }
