@@ -7,6 +7,8 @@ use std::time::Duration;
 use kstatus::{Deleting, Health, PodCensus, Status, Tally, tally, with_pods};
 use object::{GroupKind, ObjectRef, Owner};
 use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::http::Accept;
@@ -75,6 +77,8 @@ pub(crate) struct Waited {
     pub owner: Owner,
     fail_fast: FailFast,
     members: Mutex<Vec<Member>>,
+    /// Rings when the owner should look.
+    pub news: Notify,
 }
 
 struct Member {
@@ -216,6 +220,7 @@ impl Target {
                 owner: owner.clone(),
                 fail_fast: request.fail_fast,
                 members: Mutex::new(members),
+                news: Notify::new(),
             }),
             custom: request.custom,
             narrow: Mutex::default(),
@@ -286,6 +291,26 @@ impl HealthSet {
                     .map(|m| (&m.object, &m.health));
                 Verdict::Failed(describe("failed early due to stalled resources", failed))
             }
+        }
+    }
+
+    /// Waits for the verdict, on what the watches tell; [`Verdict::Waiting`] when the deadline passes before. For an owner
+    /// that holds a task anyway.
+    pub async fn settle(&self, deadline: Instant) -> Verdict {
+        loop {
+            let news = self.waited.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            self.refresh().await;
+            match self.verdict() {
+                Verdict::Waiting => {}
+                settled => return settled,
+            }
+            if Instant::now() >= deadline {
+                return Verdict::Waiting;
+            }
+            let again = self.recheck_after().map_or(deadline, |after| deadline.min(Instant::now() + after));
+            _ = tokio::time::timeout_at(again, news).await;
         }
     }
 
@@ -492,6 +517,7 @@ mod tests {
             owner: Owner { namespace: "flux-system".into(), name: "apps".into() },
             fail_fast,
             members: Mutex::new(members),
+            news: Notify::new(),
         }
     }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -18,20 +18,29 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the body of a request is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Content {
+pub enum Content {
+    /// There is none.
     None,
-    /// JSON is YAML: the bytes are sent as they are.
+    /// A server-side apply. JSON is YAML: the bytes are sent as they are.
     Apply,
+    /// A JSON patch (RFC 6902).
     JsonPatch,
+    /// A JSON merge patch (RFC 7386).
+    MergePatch,
+    /// An object, or options.
     Json,
 }
 
 /// In which form the answer is wanted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Accept {
+pub enum Accept {
+    /// Whole objects.
     Object,
+    /// Metadata of one object, or of the objects of a watch.
     Metadata,
+    /// Metadata of the objects of a list.
     MetadataList,
+    /// All kinds of the server at once.
     Discovery,
 }
 
@@ -50,28 +59,73 @@ impl Accept {
 
 /// A successful answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
+    /// Its status.
     pub status: StatusCode,
+    /// Its whole body.
     pub body: Bytes,
 }
 
-/// Raw requests to one API server under one identity.
+/// Raw requests to one API server under one identity. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Http {
+pub struct Http {
     client: kube::Client,
 }
 
 impl Http {
+    /// Requests through a client.
     pub fn new(client: kube::Client) -> Self {
         Self { client }
     }
 
+    /// Reads a path (with its query).
+    ///
+    /// # Errors
+    /// As [`Http::send`].
     pub async fn get(&self, path: &str, accept: Accept) -> Result<Answer, Failure> {
         self.send(Method::GET, path, accept, Content::None, Bytes::new()).await
     }
 
-    /// Sends a request and reads the whole answer. All requests of this crate may safely be sent twice, so a server that
-    /// is too busy or a connection that breaks leads to a few more tries.
+    /// Reads a path unless its content is still that of the entity tag. Gives the content and its tag; `None` when nothing
+    /// changed.
+    ///
+    /// # Errors
+    /// The API server's refusal, or that there was no answer.
+    pub(crate) async fn get_changed(
+        &self,
+        path: &str,
+        accept: Accept,
+        tag: &str,
+    ) -> Result<Option<(Bytes, String)>, Failure> {
+        let mut request = build(&Method::GET, path, accept, Content::None, Bytes::new())?;
+        if !tag.is_empty()
+            && let Ok(tag) = tag.parse()
+        {
+            request.headers_mut().insert(IF_NONE_MATCH, tag);
+        }
+        let response = match timeout(REQUEST_LIMIT, self.client.send(request)).await {
+            Ok(sent) => sent.map_err(|e| Failure::transport(chain(&e)))?,
+            Err(_) => return Err(Failure::transport(format!("GET {path}: no answer from the API server"))),
+        };
+        let status = response.status();
+        if status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let tag = response.headers().get(ETAG).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        let body =
+            response.into_body().collect().await.map_err(|e| Failure::transport(chain(&e)))?.to_bytes();
+        if status.is_success() {
+            Ok(Some((body, tag)))
+        } else {
+            Err(Failure::from_answer(status.as_u16(), &body))
+        }
+    }
+
+    /// Sends a request and reads the whole answer. A server that is too busy or a connection that breaks leads to a few
+    /// more tries, so a request may arrive twice.
+    ///
+    /// # Errors
+    /// The API server's refusal, or that there was no answer.
     pub async fn send(
         &self,
         method: Method,
@@ -121,7 +175,7 @@ impl Http {
     }
 
     /// Opens a stream whose body is read as it comes. Not repeated here: a watch has its own way of coming back.
-    pub async fn stream(&self, path: &str, accept: Accept) -> Result<Body, Failure> {
+    pub(crate) async fn stream(&self, path: &str, accept: Accept) -> Result<Body, Failure> {
         let request = build(&Method::GET, path, accept, Content::None, Bytes::new())?;
         let response: Response<Body> = match timeout(REQUEST_LIMIT, self.client.send(request)).await {
             Ok(sent) => sent.map_err(|e| Failure::transport(chain(&e)))?,
@@ -149,6 +203,7 @@ fn build(
         Content::None => request,
         Content::Apply => request.header(CONTENT_TYPE, "application/apply-patch+yaml"),
         Content::JsonPatch => request.header(CONTENT_TYPE, "application/json-patch+json"),
+        Content::MergePatch => request.header(CONTENT_TYPE, "application/merge-patch+json"),
         Content::Json => request.header(CONTENT_TYPE, "application/json"),
     };
     request.body(Body::from(body)).map_err(|e| Failure::transport(format!("{method} {path}: {e}")))

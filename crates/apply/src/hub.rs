@@ -57,6 +57,7 @@ impl Hub {
 
     /// Tells the owner of a set that it should look.
     pub fn wake(&self, set: &Waited, object: &ObjectRef) {
+        set.news.notify_waiters();
         (self.listener)(Change {
             owner: set.owner.clone(),
             object: object.clone(),

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use crate::lock;
 
 /// A kind as the API server serves it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Resource {
+pub struct Resource {
+    /// The kind.
     pub gvk: Gvk,
     /// `/api/v1` or `/apis/<group>/<version>`.
     base: String,
     plural: String,
+    /// Whether its objects live in namespaces.
     pub namespaced: bool,
 }
 
@@ -62,7 +64,7 @@ fn segment(name: &str) -> String {
 
 /// Why a kind could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NoMapping {
+pub enum NoMapping {
     /// The API server answers well and does not serve the kind.
     NoMatch(Gvk),
     /// The group's own server is away, so nothing is known about its kinds.
@@ -94,10 +96,14 @@ struct Index {
     /// The version the server prefers, by group and kind.
     preferred: HashMap<GroupKind, Arc<Resource>>,
     stale_groups: Vec<String>,
+    /// `group/version` and `group/version/Kind`, those of subresources included.
+    versions: BTreeSet<String>,
+    /// The entity tags of the two documents.
+    tags: [String; 2],
 }
 
 /// Which kinds an API server serves: read once, read again when a kind is not found or after definitions were applied.
-pub(crate) struct Mapping {
+pub struct Mapping {
     http: Http,
     index: Mutex<Option<(Arc<Index>, Instant)>>,
     reading: tokio::sync::Mutex<()>,
@@ -107,7 +113,7 @@ pub(crate) struct Mapping {
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 impl Mapping {
-    pub fn new(http: Http) -> Self {
+    pub(crate) fn new(http: Http) -> Self {
         Self { http, index: Mutex::new(None), reading: tokio::sync::Mutex::new(()) }
     }
 
@@ -116,12 +122,32 @@ impl Mapping {
         *lock(&self.index) = None;
     }
 
+    /// What the server serves, as `group/version` and `group/version/Kind`, sorted: no older than `within`. Asking again
+    /// costs little while nothing changed.
+    ///
+    /// # Errors
+    /// When discovery fails.
+    pub async fn api_versions(&self, within: Duration) -> Result<Vec<String>, Failure> {
+        let seen = lock(&self.index).clone();
+        let index = match seen {
+            Some((index, at)) if at.elapsed() < within => index,
+            _ => self.read_after(Instant::now()).await?,
+        };
+        Ok(index.versions.iter().cloned().collect())
+    }
+
     /// The resource of exactly this group, version and kind.
+    ///
+    /// # Errors
+    /// When the server does not serve it, or discovery fails.
     pub async fn resolve(&self, gvk: &Gvk) -> Result<Arc<Resource>, NoMapping> {
         self.find(gvk, |index| index.resources.get(gvk).cloned()).await
     }
 
     /// The resource in the given version or, when that is not served any more, in the preferred one.
+    ///
+    /// # Errors
+    /// As [`Mapping::resolve`].
     pub async fn resolve_any_version(&self, gvk: &Gvk) -> Result<Arc<Resource>, NoMapping> {
         let group_kind = gvk.group_kind();
         self.find(gvk, |index| index.resources.get(gvk).or_else(|| index.preferred.get(&group_kind)).cloned())
@@ -129,6 +155,9 @@ impl Mapping {
     }
 
     /// The resource in the version that the server prefers.
+    ///
+    /// # Errors
+    /// As [`Mapping::resolve`].
     pub async fn resolve_preferred(&self, gvk: &Gvk) -> Result<Arc<Resource>, NoMapping> {
         let group_kind = gvk.group_kind();
         self.find(gvk, |index| index.preferred.get(&group_kind).cloned()).await
@@ -162,10 +191,26 @@ impl Mapping {
             return Ok(index.clone());
         }
         let started = Instant::now();
-        let mut index = Index::default();
-        for root in ["/api", "/apis"] {
-            let answer = self.http.get(root, Accept::Discovery).await?;
-            let list: DiscoveryList = serde_json::from_slice(&answer.body).map_err(|e| {
+        let known = lock(&self.index).as_ref().map(|(index, _)| index.clone());
+        let tags = known.as_ref().map(|index| index.tags.clone()).unwrap_or_default();
+        let mut documents = Vec::with_capacity(2);
+        for (root, tag) in ["/api", "/apis"].into_iter().zip(&tags) {
+            documents.push((root, self.http.get_changed(root, Accept::Discovery, tag).await?));
+        }
+        if let Some(known) = known
+            && documents.iter().all(|(_, changed)| changed.is_none())
+        {
+            *lock(&self.index) = Some((known.clone(), started));
+            return Ok(known);
+        }
+        let (mut index, mut index_tags) = (Index::default(), <[String; 2]>::default());
+        for ((root, changed), kept) in documents.into_iter().zip(&mut index_tags) {
+            let (body, tag) = match changed {
+                Some(changed) => changed,
+                // The other one changed: this one is read again, too.
+                None => self.http.get_changed(root, Accept::Discovery, "").await?.unwrap_or_default(),
+            };
+            let list: DiscoveryList = serde_json::from_slice(&body).map_err(|e| {
                 Failure::transport(format!("{root}: cannot read the discovery document: {e}"))
             })?;
             if list.kind != "APIGroupDiscoveryList" {
@@ -174,7 +219,9 @@ impl Mapping {
                 )));
             }
             index.add(list);
+            *kept = tag;
         }
+        index.tags = index_tags;
         let index = Arc::new(index);
         *lock(&self.index) = Some((index.clone(), started));
         Ok(index)
@@ -194,10 +241,19 @@ impl Index {
         for group in list.items.into_iter().flatten() {
             let name = group.metadata.name;
             for version in group.versions.into_iter().flatten() {
+                let name_version = match name.as_str() {
+                    "" => version.version.clone(),
+                    group => format!("{group}/{}", version.version),
+                };
+                self.versions.insert(name_version.clone());
                 if version.freshness == "Stale" {
                     self.stale_groups.push(name.clone());
                 }
                 for found in version.resources.into_iter().flatten() {
+                    let below = found.subresources.iter().flatten().map(|sub| &sub.response_kind);
+                    for kind in below.chain([&found.response_kind]).flatten().filter(|k| !k.kind.is_empty()) {
+                        self.versions.insert(format!("{name_version}/{}", kind.kind));
+                    }
                     let Some(kind) = found.response_kind.map(|k| k.kind).filter(|k| !k.is_empty()) else {
                         continue;
                     };
@@ -259,6 +315,13 @@ struct Found {
     response_kind: Option<Kind>,
     #[serde(default)]
     scope: String,
+    subresources: Option<Vec<Sub>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sub {
+    response_kind: Option<Kind>,
 }
 
 #[derive(Deserialize)]

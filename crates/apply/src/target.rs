@@ -74,6 +74,27 @@ impl Target {
         }))
     }
 
+    /// Which kinds the cluster serves.
+    pub fn mapping(&self) -> &Mapping {
+        &self.0.mapping
+    }
+
+    /// Raw requests to the cluster.
+    pub fn http(&self) -> &Http {
+        &self.0.hub.http
+    }
+
+    /// Waits, until a deadline, for the watch of owned objects to show an object with owner labels that was just written,
+    /// so that whoever waits for its health is spared a watch of its own.
+    pub async fn wait_shown(&self, object: &ObjectRef, deadline: Instant) {
+        if let Ok(resource) = self.0.mapping.resolve(&object.gvk).await
+            && let Some(watch) = self.owned_watch(&resource, &object.namespace).await
+        {
+            let key = crate::cache::key_of(&object.namespace, &object.name);
+            watch.wait_until(deadline, |cache| cache.observed(&key).is_some()).await;
+        }
+    }
+
     /// Forgets an owner that leaves its objects in the cluster: their changes are no business of ours any more.
     pub fn forget(&self, owner: &Owner) {
         for running in lock(&self.0.owned).values() {
