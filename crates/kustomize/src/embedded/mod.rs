@@ -60,42 +60,58 @@ fn quoted_empties(mut value: Value) -> Value {
 
 /// The text with every edit made in place; `None` if one is not of a scalar that stands on a single line.
 fn edited(original: &str, edits: &[Edit]) -> Option<String> {
-    let mut changes: Vec<(usize, usize, String)> = Vec::new();
+    if original.contains(['\u{e000}', '\u{e001}']) {
+        return None;
+    }
+    let mut holes: Vec<(usize, usize, &Scalar)> = Vec::new();
     for Edit(edit) in edits {
         let (before, after) = edit.as_ref()?;
         let start = offset(original, before)?;
-        let length = written_length(original.get(start..)?, before)?;
-        let space = if length == 0 { " " } else { "" };
-        let indent = key_column(original, start);
-        let written = print::scalar(after, indent)?;
-        match written.split_once('\n') {
-            None => changes.push((start, start + length, format!("{space}{written}"))),
-            // The lines of a block come behind the comment of its first one.
-            Some((head, lines)) => {
-                let rest = original.get(start + length..)?;
-                let end = rest.find('\n').unwrap_or(rest.len());
-                let comment = rest.get(..end)?.trim_start();
-                if !comment.is_empty() && !comment.starts_with('#') {
-                    return None;
-                }
-                changes.push((start, start + length, format!("{space}{head}")));
-                let end = start + length + end;
-                changes.push((end, end, format!("\n{}", lines.trim_end_matches('\n'))));
-            }
-        }
+        holes.push((start, start + written_length(original.get(start..)?, before)?, after));
     }
-    changes.sort();
+    holes.sort_by_key(|(start, end, _)| (*start, *end));
+    // Words stand for the new scalars until the layout is done, since those may take several lines.
     let mut out = String::with_capacity(original.len());
     let mut done = 0;
-    for (start, end, text) in changes {
-        out.push_str(original.get(done..start)?);
-        out.push_str(&text);
-        done = end;
+    for (index, (start, end, _)) in holes.iter().enumerate() {
+        out.push_str(original.get(done..*start)?);
+        out.push_str(if start == end { " " } else { "" });
+        out.push_str(&hole(index));
+        done = *end;
     }
     out.push_str(original.get(done..)?);
     // The layout must not change what the document says.
     let laid_out = layout::laid_out(&out).filter(|text| parse(text).is_some() && parse(text) == parse(&out));
-    Some(laid_out.unwrap_or(out))
+    let mut out = laid_out.unwrap_or(out);
+    for (index, (_, _, after)) in holes.iter().enumerate() {
+        out = filled(&out, &hole(index), after)?;
+    }
+    Some(out)
+}
+
+/// The word that stands for a new scalar: characters that no document has.
+fn hole(index: usize) -> String {
+    format!("\u{e000}{index}\u{e001}")
+}
+
+/// The text with a scalar in the place of a word.
+fn filled(text: &str, hole: &str, scalar: &Scalar) -> Option<String> {
+    let (before, behind) = text.split_once(hole)?;
+    let written = print::scalar(scalar, key_column(text, before.len()))?;
+    let before = if written.is_empty() { before.trim_end_matches(' ') } else { before };
+    match written.split_once('\n') {
+        // The lines of a block come behind the comment of its first one.
+        Some((head, lines)) if head.starts_with('|') => {
+            let (comment, rest) = behind.split_at_checked(behind.find('\n').unwrap_or(behind.len()))?;
+            let comment = comment.trim_start();
+            if !comment.is_empty() && !comment.starts_with('#') {
+                return None;
+            }
+            let space = if comment.is_empty() { "" } else { " " };
+            Some(format!("{before}{head}{space}{comment}\n{}{rest}", lines.trim_end_matches('\n')))
+        }
+        _ => Some(format!("{before}{written}{behind}")),
+    }
 }
 
 /// The text with new fields behind it; `None` if anything else has changed.
@@ -111,7 +127,7 @@ fn extended(document: &Value, original: &str) -> Option<String> {
     }
     let kept = after.len() == before.len() + added.len() && !before.is_empty();
     let own = layout::laid_out(original).filter(|text| parse(text).as_ref() == Some(&Value::Map(before)));
-    let text = format!("{}\n{}", own?.trim_end(), print::printed(&Value::Map(added))?);
+    let text = format!("{}\n{}\n", own?.trim_end(), print::printed(&Value::Map(added))?);
     Some(text).filter(|text| kept && parse(text).as_ref() == Some(document))
 }
 
@@ -151,10 +167,11 @@ fn written_length(text: &str, scalar: &Scalar) -> Option<usize> {
     }
 }
 
-/// The column in which the key of the line begins that has the byte at `at`.
+/// The column of the key, or of the hyphen where there is none, in front of the value that begins at `at`.
 fn key_column(text: &str, at: usize) -> usize {
     let line = text.get(..at).and_then(|before| before.rsplit('\n').next()).unwrap_or_default();
-    line.len() - line.trim_start_matches([' ', '-']).len()
+    let markers = line.len() - line.trim_start_matches([' ', '-']).len();
+    if markers == line.len() { line.rfind('-').unwrap_or(0) } else { markers }
 }
 
 /// Keys in the order in which Go's JSON writes them.
@@ -221,6 +238,29 @@ mod tests {
         let edits = [Edit::of(&before, node, false)];
         let expected = "a:\n  b: | # why\n    k: v\n    l:\n      - w\n  c: y";
         assert_eq!(write(&document, original, &edits).unwrap(), expected);
+    }
+
+    /// The document with the scalar at `path` replaced.
+    fn replaced(original: &str, path: &[&str], index: Option<usize>, text: &str) -> String {
+        let mut document = parse(original).unwrap();
+        let mut node = document.at_mut(path).unwrap();
+        if let Some(index) = index {
+            node = &mut node.as_seq_mut().unwrap()[index];
+        }
+        let before = node.clone();
+        node.as_scalar_mut().unwrap().set_text(text);
+        let edits = [Edit::of(&before, node, false)];
+        write(&document, original, &edits).unwrap()
+    }
+
+    #[test]
+    fn texts_of_several_lines_keep_quotes_and_are_indented_by_their_parent() {
+        assert_eq!(
+            replaced("a:\n    b: 'c' # d\n", &["a", "b"], None, "x\ny\n"),
+            "a:\n  b: 'x\n\n    y\n\n' # d"
+        );
+        assert_eq!(replaced("d:\n- x\n", &["d"], Some(0), "k:\n- v\n"), "d:\n- |\n  k:\n  - v");
+        assert_eq!(replaced("a: \"b\"\n", &["a"], None, "\u{1f600}"), "a: \"\\U0001F600\"");
     }
 
     #[test]

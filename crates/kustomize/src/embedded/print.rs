@@ -81,13 +81,13 @@ pub(super) fn scalar(scalar: &Scalar, indent: usize) -> Option<String> {
             return Some(text.to_owned());
         }
         // The type stays that of what was there before.
-        let shown = if text.is_empty() { "\"\"".to_owned() } else { quoted(text, style)? };
+        let shown = if text.is_empty() { "\"\"".to_owned() } else { quoted(text, style, indent)? };
         return Some(format!("{} {shown}", short_name(scalar.tag())?));
     }
     match style {
         Style::Literal => literal(text, indent),
         Style::Folded => None,
-        style => quoted(text, style),
+        style => quoted(text, style, indent),
     }
 }
 
@@ -109,39 +109,45 @@ fn short_name(tag: Tag) -> Option<&'static str> {
     }
 }
 
-/// A text on one line.
-fn quoted(text: &str, style: Style) -> Option<String> {
+/// A text that is no block.
+fn quoted(text: &str, style: Style, indent: usize) -> Option<String> {
     // A line break with spaces around it cannot stand between single quotes.
     let breaks = style == Style::SingleQuoted && (text.contains("\n ") || text.contains(" \n"));
     let style = if breaks { Style::DoubleQuoted } else { style };
-    if style != Style::DoubleQuoted && text.chars().any(char::is_control) {
+    let odd = |c: char| c.is_control() && !(c == '\n' && style == Style::SingleQuoted);
+    if style != Style::DoubleQuoted && text.chars().any(odd) {
         return None;
     }
     match style {
         Style::Plain => Some(text.to_owned()),
-        Style::SingleQuoted => Some(format!("'{}'", text.replace('\'', "''"))),
-        Style::DoubleQuoted => Some(double_quoted(text)),
+        Style::SingleQuoted => Some(single_quoted(text, indent)),
+        Style::DoubleQuoted => Some(yaml::double_quoted(text)),
         Style::Literal | Style::Folded => None,
     }
 }
 
-fn double_quoted(text: &str) -> String {
+/// A line break is a blank line between single quotes.
+fn single_quoted(text: &str, indent: usize) -> String {
     let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
+    out.push('\'');
+    let mut at_break = false;
     for c in text.chars() {
         match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\0' => out.push_str("\\0"),
-            '\u{1b}' => out.push_str("\\e"),
-            c if c.is_control() => out.push_str(&format!("\\x{:02X}", u32::from(c))),
-            c => out.push(c),
+            '\n' if at_break => out.push('\n'),
+            '\n' => out.push_str("\n\n"),
+            c => {
+                if at_break {
+                    out.extend(std::iter::repeat_n(' ', indent + 2));
+                }
+                if c == '\'' {
+                    out.push(c);
+                }
+                out.push(c);
+            }
         }
+        at_break = c == '\n';
     }
-    out.push('"');
+    out.push('\'');
     out
 }
 

@@ -321,6 +321,12 @@ impl Resource {
         (self.needs_hash, self.behavior) = (needs_hash, behavior);
     }
 
+    /// Whether `metadata.annotations` is neither a mapping nor null.
+    pub(crate) fn has_odd_annotations(&self) -> bool {
+        let annotations = self.value.at(&["metadata", "annotations"]);
+        annotations.is_some_and(|value| value.as_map().is_none() && !value.is_null())
+    }
+
     /// Sets one annotation, in place or at the end.
     pub(crate) fn set_annotation(&mut self, name: &str, text: &str) {
         if let Some(annotations) = self.value.ensure_map(&["metadata", "annotations"]) {

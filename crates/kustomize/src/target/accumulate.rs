@@ -302,6 +302,15 @@ fn add_file(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator, e
         let mut resource = Resource::new(value, |gvk| world.is_cluster_scoped(gvk));
         resource.origin.clone_from(&origin);
         resource.read_marks();
+        if origin.is_some() && resource.has_odd_annotations() {
+            // Kustomize keeps the origin there.
+            let id = resource.id();
+            session.fail(
+                place,
+                format!("{entry}: {id}: metadata.annotations must be a mapping for buildMetadata"),
+            );
+            continue;
+        }
         if !world.is_known(&resource.id().gvk) {
             session.met_unknown_kind = true;
             session.need_schema();

@@ -99,6 +99,9 @@ fn load(
             if session.tracks_origin {
                 resource.origin = Some(target.origin.append(&target.file_name));
             }
+            if !world.is_known(&resource.id().gvk) {
+                session.need_schema();
+            }
             match acc.resources.append(resource) {
                 Ok(()) => places.push(place.clone()),
                 Err(resource) => session.fail(&place, format!("{} is there already", resource.id())),

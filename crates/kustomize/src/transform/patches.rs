@@ -1,7 +1,7 @@
 //! Patches: strategic merge, by target selector or by the identity that the patch names, and JSON 6902.
 
 use patch::{JsonPatch, strategic_merge};
-use yaml::{Map, Scalar, Tag, Value};
+use yaml::{Map, Scalar, Style, Tag, Value};
 
 use super::{World, outcome};
 use crate::resource::{Resource, ResourceId, ResourceMap, string};
@@ -113,6 +113,8 @@ impl StrategicMerge {
         }
         let marked = may_drop_annotations(&patch_value) && resource.mark_state();
         let shared = resource.shared();
+        let version_style = (resource.value().get("apiVersion").and_then(Value::as_scalar))
+            .map_or(Style::Plain, Scalar::style);
         let target = std::mem::take(resource.value_mut());
         let merged = strategic_merge(world.schema, target, patch_value)
             .map_err(|error| format!("cannot patch {before}: {error}"))?;
@@ -129,7 +131,12 @@ impl StrategicMerge {
             && before.gvk.version.is_empty()
             && let Value::Map(object) = resource.value_mut()
         {
-            object.insert("apiVersion", Value::Scalar(Scalar::new("", Tag::Null)));
+            // In the style of what was there: in quotes it is an empty string.
+            let empty = match version_style {
+                Style::Plain => Scalar::new("", Tag::Null),
+                style => Scalar::str("").with_style(style),
+            };
+            object.insert("apiVersion", Value::Scalar(empty));
         }
         if !self.allow_kind_change {
             restore(resource.value_mut(), &["kind"], &before.gvk.kind);
