@@ -25,12 +25,12 @@ const INDENT: usize = 2;
 /// What Go's JSON or YAML cannot carry: `.nan`, keys below the top that are no strings, control characters.
 /// `out` then holds a part of the value.
 pub fn write_yaml(value: &Value, out: &mut String) -> Result<(), ScalarError> {
-    write(value, out, text::WIDTH)
+    write(value, out, text::WIDTH, Keys::Natural)
 }
 
-fn write(value: &Value, out: &mut String, width: usize) -> Result<(), ScalarError> {
+fn write(value: &Value, out: &mut String, width: usize, keys: Keys) -> Result<(), ScalarError> {
     let line_start = out.len();
-    let mut writer = Writer { out, line_start, top: true, width };
+    let mut writer = Writer { out, line_start, top: true, width, keys };
     match value {
         Value::Map(map) if !map.is_empty() => writer.mapping(map, 0, true)?,
         Value::Seq(items) if !items.is_empty() => writer.sequence(items, 0, true)?,
@@ -59,14 +59,42 @@ pub fn to_yaml(value: &Value) -> Result<String, ScalarError> {
 /// As [`write_yaml`].
 pub fn to_yaml_unfolded(value: &Value) -> Result<String, ScalarError> {
     let mut out = String::new();
-    write(value, &mut out, usize::MAX)?;
+    write(value, &mut out, usize::MAX, Keys::Natural)?;
     Ok(out)
+}
+
+/// `value` as [`to_yaml`] writes it, but with its keys in the order in which they stand.
+///
+/// # Errors
+/// As [`write_yaml`].
+pub fn to_yaml_in_order(value: &Value) -> Result<String, ScalarError> {
+    let mut out = String::new();
+    write(value, &mut out, text::WIDTH, Keys::AsTheyStand)?;
+    Ok(out)
+}
+
+/// The order of keys.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Keys {
+    /// `a2` before `a10`.
+    Natural,
+    /// That of the mapping.
+    AsTheyStand,
 }
 
 /// The style in which a string is written.
 #[must_use]
 pub fn style_of(text: &str) -> Style {
     text::Choice::of(text).style()
+}
+
+/// A string between double quotes, on one line.
+#[must_use]
+pub fn double_quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    let mut writer = Writer { out: &mut out, line_start: 0, top: false, width: usize::MAX, keys: Keys::Natural };
+    writer.double_quoted(text, None);
+    out
 }
 
 /// How a node follows what stands before it.
@@ -86,6 +114,8 @@ pub(crate) struct Writer<'a> {
     top: bool,
     /// Column behind which long scalars fold.
     width: usize,
+    /// The order of keys.
+    keys: Keys,
 }
 
 impl Writer<'_> {
@@ -118,7 +148,11 @@ impl Writer<'_> {
     fn mapping(&mut self, map: &Map, indent: usize, mut on_line: bool) -> Result<(), ScalarError> {
         let top = std::mem::take(&mut self.top);
         check_duplicate(map)?;
-        for entry in order::sorted(map.entries()) {
+        let entries = match self.keys {
+            Keys::Natural => order::sorted(map.entries()),
+            Keys::AsTheyStand => map.entries().iter().collect(),
+        };
+        for entry in entries {
             check_key(&entry.key, top)?;
             if !std::mem::take(&mut on_line) {
                 self.new_line(indent);

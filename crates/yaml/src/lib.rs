@@ -17,7 +17,9 @@ mod timestamp;
 mod value;
 
 pub use emit::order::compare as compare_keys;
-pub use emit::{style_of, through_folding, to_yaml, to_yaml_unfolded, write_yaml};
+pub use emit::{
+    double_quoted, style_of, through_folding, to_yaml, to_yaml_in_order, to_yaml_unfolded, write_yaml,
+};
 pub use error::{ReadError, ScalarError};
 pub use json::{to_go_json, write_go_json_string};
 pub use map::{Entry, Map};

@@ -237,7 +237,8 @@ pub fn through_folding(text: Cow<'_, str>) -> Cow<'_, str> {
     }
     let doubles = text.chars().find(|c| !is_break(*c)).is_some_and(|c| !matches!(c, ' ' | '\t'));
     let mut written = String::from(">");
-    let mut writer = Writer { out: &mut written, line_start: 0, top: false, width: WIDTH };
+    let mut writer =
+        Writer { out: &mut written, line_start: 0, top: false, width: WIDTH, keys: super::Keys::Natural };
     writer.block_scalar_hints(&text);
     let (mut at_line_start, mut indented) = (true, true);
     for c in text.chars() {
@@ -328,7 +329,7 @@ impl Writer<'_> {
         self.out.push('\'');
     }
 
-    fn double_quoted(&mut self, text: &str, indent: Option<usize>) {
+    pub(super) fn double_quoted(&mut self, text: &str, indent: Option<usize>) {
         self.out.push('"');
         let mut column = self.column();
         // Go looks for the byte order mark at the start of the text, whichever character it is about to write.
