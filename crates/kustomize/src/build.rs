@@ -177,14 +177,14 @@ fn finish(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
     }
     for resource in acc.resources.iter() {
         let odd = |previous: &Previous| {
-            previous.name.contains(',')
-                || previous.kind.contains(',')
+            [&previous.name, &previous.namespace, &previous.kind].iter().any(|text| text.contains(','))
                 || previous.name.is_empty() && resource.previous.len() > 1 && !previous.kind.ends_with("List")
         };
         if resource.previous.iter().any(odd) {
             let id = resource.id();
-            let message =
-                format!("{id} had a name that is empty or has a comma; such objects cannot be followed");
+            let message = format!(
+                "{id} had a name that is empty, or a name or namespace with a comma; such objects cannot be followed"
+            );
             session.fail(&target.at(""), message);
         }
     }

@@ -226,7 +226,7 @@ impl<'s> Merge<'s> {
             if let Value::Scalar(scalar) = value
                 && !scalar.is_null()
             {
-                quote_old_booleans(scalar);
+                quote_what_reads_otherwise(scalar);
                 continue;
             }
             self.path.push(name.to_owned());
@@ -302,14 +302,10 @@ impl<'s> Merge<'s> {
 
 /// A merge sets every field that it visits, and that puts strings in quotes which YAML 1.1 takes for something else. It
 /// matters when a later patch puts a value in its place.
-fn quote_old_booleans(scalar: &mut Scalar) {
-    let may_be = |text: &str| {
-        text.len() < 40 && text.starts_with(|c: char| c.is_ascii_digit() || "yYnNoOtTfF+-.~".contains(c))
-    };
+fn quote_what_reads_otherwise(scalar: &mut Scalar) {
     if (scalar.tag() == Tag::Str || scalar.is_untagged())
         && scalar.style() == Style::Plain
-        && may_be(scalar.text())
-        && yaml::resolve_plain(scalar.text(), yaml::Profile::V2).tag() != Tag::Str
+        && !yaml::reads_as_string(scalar.text(), yaml::Profile::V2)
     {
         let quoted = Scalar::str(scalar.shared_text()).with_style(Style::DoubleQuoted);
         *scalar = match scalar.share() {

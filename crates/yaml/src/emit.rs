@@ -92,7 +92,8 @@ pub fn style_of(text: &str) -> Style {
 #[must_use]
 pub fn double_quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
-    let mut writer = Writer { out: &mut out, line_start: 0, top: false, width: usize::MAX, keys: Keys::Natural };
+    let mut writer =
+        Writer { out: &mut out, line_start: 0, top: false, width: usize::MAX, keys: Keys::Natural };
     writer.double_quoted(text, None);
     out
 }

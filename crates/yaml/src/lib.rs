@@ -24,6 +24,6 @@ pub use error::{ReadError, ScalarError};
 pub use json::{to_go_json, write_go_json_string};
 pub use map::{Entry, Map};
 pub use read::{ReadLimits, has_separator, read_all, read_documents, read_first};
-pub use resolve::{Plain, Profile, resolve_plain};
+pub use resolve::{Plain, Profile, reads_as_string, resolve_plain};
 pub use scalar::{Resolved, Scalar, Style, Tag};
 pub use value::{Kind, Text, Value};

@@ -63,6 +63,30 @@ pub fn resolve_plain(text: &str, profile: Profile) -> Plain {
     }
 }
 
+/// Whether `text` is a string when it stands unquoted as a document of its own; also if it is none that can be read.
+/// Texts of several lines are, and the empty one.
+#[must_use]
+pub fn reads_as_string(text: &str, profile: Profile) -> bool {
+    if text.is_empty() || text.contains('\n') {
+        return true;
+    }
+    if resolve_plain(text, profile).tag() != Tag::Str {
+        return false;
+    }
+    let structural = text
+        .starts_with(['[', '{', '-', '?', '&', '#', '!', '|', '>', '"', '\'', ' ', '\t', ':'])
+        || text.ends_with(':')
+        || text.contains(": ");
+    if !structural || text.starts_with("...") {
+        return true;
+    }
+    match crate::read_first(text.as_bytes(), profile, &crate::ReadLimits::default()) {
+        Ok(Some(crate::Value::Scalar(scalar))) => scalar.tag() == Tag::Str,
+        Ok(_) => false,
+        Err(_) => true,
+    }
+}
+
 fn word(text: &str, profile: Profile) -> Plain {
     match text {
         "~" | "null" | "Null" | "NULL" => Plain::Null,

@@ -269,26 +269,22 @@ impl Resource {
     /// nothing remains.
     pub(crate) fn finish_annotations(&mut self) {
         let Some(metadata) = self.value.ensure_map(&["metadata"]) else { return };
-        let Some(annotations) = metadata.get_mut("annotations") else { return };
-        let before = std::mem::take(annotations);
-        let entries = if let Value::Map(map) = before { map } else { Map::new() };
-        let mut after = Map::with_capacity(entries.len());
-        for entry in entries {
+        // They may stand there several times: the first of each name counts.
+        let all = std::iter::from_fn(|| metadata.remove("annotations"));
+        let maps = all.filter_map(|value| if let Value::Map(map) = value { Some(map) } else { None });
+        let mut after = Map::new();
+        for entry in maps.flatten() {
             let name = entry.key.text();
-            if INTERNAL.contains(&name) || name.strip_prefix(INTERNAL_DOMAIN).is_some_and(is_internal) {
+            let internal =
+                INTERNAL.contains(&name) || name.strip_prefix(INTERNAL_DOMAIN).is_some_and(is_internal);
+            if internal || after.contains_key(name) {
                 continue;
             }
             let text = entry.value.as_scalar().map(Scalar::shared_text).unwrap_or_default();
             after.insert_entry(yaml::Entry { key: Scalar::plain(name), value: string(text) });
         }
-        if after.is_empty() {
-            metadata.remove("annotations");
-            // They may stand there twice.
-            if metadata.get("annotations").is_some_and(Value::is_null_or_empty) {
-                metadata.remove("annotations");
-            }
-        } else {
-            *annotations = Value::Map(after);
+        if !after.is_empty() {
+            metadata.insert("annotations", Value::Map(after));
         }
     }
 
@@ -335,10 +331,15 @@ impl Resource {
     }
 }
 
-/// A string as kustomize makes it: a literal block if it has several lines.
+/// A string as kustomize makes it: a literal block if it has several lines, in quotes if YAML 1.1 took it for something
+/// else, which matters when a patch puts a value in its place.
 pub(crate) fn string(text: impl Into<yaml::Text>) -> Value {
     let scalar = Scalar::str(text);
-    let style = if scalar.text().contains('\n') { Style::Literal } else { Style::Plain };
+    let style = match scalar.text() {
+        text if text.contains('\n') => Style::Literal,
+        text if !yaml::reads_as_string(text, yaml::Profile::V2) => Style::DoubleQuoted,
+        _ => Style::Plain,
+    };
     Value::Scalar(scalar.with_style(style))
 }
 

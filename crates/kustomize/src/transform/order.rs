@@ -51,12 +51,11 @@ impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
         self.place
             .cmp(&other.place)
-            // A core Namespace precedes Namespaces of other groups, though its group sorts behind them.
+            // With Namespaces of the core group it is the other way round.
             .then_with(|| match (self.core_namespace, other.core_namespace) {
-                (Some(own), Some(others)) => others.cmp(&own),
-                _ => Ordering::Equal,
+                (Some(true), Some(_)) | (Some(_), Some(true)) => other.gvk.cmp(&self.gvk),
+                _ => self.gvk.cmp(&other.gvk),
             })
-            .then_with(|| self.gvk.cmp(&other.gvk))
             .then_with(|| self.name.cmp(&other.name))
     }
 }
