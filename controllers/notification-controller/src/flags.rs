@@ -63,7 +63,7 @@ pub struct Own {
     /// Refuse events and resources of other namespaces.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub no_cross_namespace_refs: bool,
-    /// Never connect to loopback, link-local (cloud metadata), unspecified and multicast addresses for a Provider.
+    /// Never connect to loopback, link-local (cloud metadata), unspecified and multicast addresses for a Provider or an issuer of tokens.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub block_local_addresses: bool,
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::alert::{Dispatcher, Parts};
 use crate::finalizers;
 use crate::flags::{BINARY, DISABLE_CONFIG_WATCHERS, Flags, OBJECT_LEVEL_WORKLOAD_IDENTITY};
-use crate::provider::Courier;
+use crate::provider::{Accounts, Courier, TokenMetrics, Tokens};
 use crate::receiver::{Issuers, Receivers};
 use crate::server::{self, BodyReader, EventServer, HttpMetrics, Paths, WebhookServer};
 
@@ -32,24 +32,28 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), runtime::Error> {
     let (alerts, providers, receivers) =
         (Store::<Alert>::default(), Store::<Provider>::default(), Store::<Receiver>::default());
     let registry = &process.metrics.registry;
+    let counted = TokenMetrics::register(registry);
+    let tokens = Tokens::new(
+        flags.common.token_cache_max_size,
+        flags.common.token_cache_max_duration,
+        counted.clone(),
+    );
+    let deliveries = registry.counter(
+        "gotk_notification_deliveries_total",
+        "Deliveries of events by Provider and result.",
+        &["provider", "namespace", "type", "result"],
+    );
     let dispatcher = Arc::new(Dispatcher::new(Parts {
         client: client.clone(),
         alerts: alerts.clone(),
         providers: providers.clone(),
         events: process.events.clone(),
-        courier: Courier::new(
-            &user_agent,
-            flags.common.token_cache_max_size,
-            flags.common.token_cache_max_duration,
-        ),
+        courier: Courier::new(&user_agent, tokens, Accounts::of(Some(client.clone()))),
         guard: flags.own.guard(),
         no_cross_namespace_refs: flags.own.no_cross_namespace_refs,
+        default_account: flags.common.default_service_account.clone(),
         object_identity: process.gates.enabled(OBJECT_LEVEL_WORKLOAD_IDENTITY),
-        deliveries: registry.counter(
-            "gotk_notification_deliveries_total",
-            "Deliveries of events by Provider and result.",
-            &["provider", "namespace", "type", "result"],
-        ),
+        deliveries: deliveries.clone(),
     }));
     let whole_paths = flags.own.export_http_path_metrics;
     let events = Arc::new(EventServer::new(
@@ -62,7 +66,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), runtime::Error> {
         client: client.clone(),
         paths: paths.clone(),
         receivers: receivers.clone(),
-        issuers: Issuers::new(&user_agent),
+        issuers: Issuers::new(&user_agent, flags.own.guard()),
         metrics: HttpMetrics::receivers(registry, whole_paths),
         no_cross_namespace_refs: flags.own.no_cross_namespace_refs,
         bodies: BodyReader::default(),
@@ -75,10 +79,19 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), runtime::Error> {
 
     let (alert_changed, changed_alerts) = mpsc::unbounded_channel();
     let (provider_changed, changed_providers) = mpsc::unbounded_channel();
+    let mut tell_provider = tell(provider_changed);
+    let on_provider = move |change: Change<Provider>| {
+        if change.after.is_none() {
+            counted.forget(&change.key);
+            let (name, namespace) = (change.key.name(), change.key.namespace());
+            deliveries.remove(&[("provider", name), ("namespace", namespace)]);
+        }
+        tell_provider(change);
+    };
     let watching = async {
         tokio::join!(
             runtime::watch::run(client.clone(), scope.clone(), alerts.clone(), tell(alert_changed)),
-            runtime::watch::run(client.clone(), scope.clone(), providers.clone(), tell(provider_changed)),
+            runtime::watch::run(client.clone(), scope.clone(), providers.clone(), on_provider),
             runtime::watch::run(client.clone(), scope.clone(), receivers.clone(), move |change| paths
                 .observe(&change)),
         );

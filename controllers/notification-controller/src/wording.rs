@@ -90,13 +90,17 @@ pub fn emoji(event: &Event) -> &'static str {
     if event.is_error() { "\u{1F6A8}" } else { "\u{1F4AB}" }
 }
 
-/// The event as a Markdown document, for comments and Zulip.
-pub fn markdown(event: &Event) -> String {
+/// The event as a Markdown document, for comments and Zulip. Its texts go through `plain`, values of metadata through
+/// `value_of`.
+pub fn markdown(event: &Event, plain: fn(&str) -> String, value_of: fn(&str) -> String) -> String {
     let emoji = if event.is_error() { "\u{26A0}\u{FE0F}" } else { "\u{2139}\u{FE0F}" };
-    let mut text =
-        format!("## Flux Status\n\n{emoji} {}\n\n{}\n\nMetadata:\n", event.involved.id(), event.message);
+    let mut text = format!(
+        "## Flux Status\n\n{emoji} {}\n\n{}\n\nMetadata:\n",
+        plain(&event.involved.id()),
+        plain(&event.message)
+    );
     for (key, value) in event.metadata.iter().filter(|(key, _)| *key != "change_request") {
-        text.push_str(&format!("* `{key}`: {value}\n"));
+        text.push_str(&format!("* `{key}`: {}\n", value_of(value)));
     }
     text
 }

@@ -125,6 +125,13 @@ impl Controller {
         self
     }
 
+    /// Uses another kubeconfig than the administrator's.
+    #[must_use]
+    pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kubeconfig = path.into();
+        self
+    }
+
     /// Starts it and waits until its readiness probe answers.
     ///
     /// # Errors
@@ -234,6 +241,11 @@ impl Running {
         format!("http://127.0.0.1:{}/metrics", self.controller.metrics_port)
     }
 
+    /// What `/readyz` and `/healthz` are appended to.
+    pub fn health_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.controller.health_port)
+    }
+
     /// Scrapes its metrics.
     ///
     /// # Errors
@@ -248,7 +260,7 @@ impl Running {
     /// When it ends first, or after a minute; with the end of its log.
     pub async fn wait_until_ready(&self) -> Result<()> {
         crate::control_plane::install_crypto();
-        let url = format!("http://127.0.0.1:{}/readyz", self.controller.health_port);
+        let url = format!("{}/readyz", self.health_url());
         let deadline = Instant::now() + PATIENCE;
         loop {
             if reqwest::get(&url).await.is_ok_and(|response| response.status().is_success()) {

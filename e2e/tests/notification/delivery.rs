@@ -9,7 +9,7 @@ use testkit::git::{HttpServer, ServerOptions};
 use super::recorder::Recorder;
 use super::scene::Scene;
 
-/// Case 32. The waits between the attempts are those of Flux: 2, 4 and 8 s.
+/// Case 32. The waits between the attempts are those of Flux: 2, 4, 8 and 16 s.
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_servers_are_asked_again() -> Result<()> {
     let scene = Scene::new().await?;
@@ -17,7 +17,8 @@ async fn failing_servers_are_asked_again() -> Result<()> {
         Recorder::with(|number, _| if number < 3 { (500, "later".to_owned()) } else { (200, String::new()) })
             .await?;
     let refusing = Recorder::with(|_, _| (400, "no such channel".to_owned())).await?;
-    for (name, url) in [("weak", &weak.url), ("refusing", &refusing.url)] {
+    let broken = Recorder::with(|_, _| (500, "never".to_owned())).await?;
+    for (name, url) in [("weak", &weak.url), ("refusing", &refusing.url), ("broken", &broken.url)] {
         scene.provider(name, json!({ "type": "generic", "address": url, "timeout": "60s" })).await?;
         scene.alert(name, json!({ "providerRef": { "name": name } })).await?;
     }
@@ -40,6 +41,8 @@ async fn failing_servers_are_asked_again() -> Result<()> {
     scene.settle().await?;
     assert_eq!((weak.seen().len(), refusing.seen().len()), (4, 1));
     assert!(scene.events("weak").await?.is_empty());
+    scene.complaint("broken", "giving up after 5 attempt(s)").await?;
+    assert_eq!(broken.seen().len(), 5);
     Ok(())
 }
 

@@ -7,9 +7,11 @@
     reason = "a test"
 )]
 
+mod cases;
 mod chat;
 mod delivery;
 mod events;
+mod flux;
 mod load;
 mod process;
 mod receivers;

@@ -29,6 +29,8 @@ async fn a_call_annotates_the_resources() -> Result<()> {
         format!("Receiver initialized for path: {path}")
     );
     assert_eq!(object["metadata"]["finalizers"], json!(["finalizers.fluxcd.io"]));
+    let shown = scene.plane.kubectl().run(&["get", "receivers", "--namespace", &scene.namespace])?;
+    assert!(shown.contains(&path), "{shown}");
 
     assert_eq!(scene.hook(&path, &[], "").await?, 200);
     let first = scene.requested("shop").await?;
@@ -45,6 +47,28 @@ async fn a_call_annotates_the_resources() -> Result<()> {
     receivers.delete("hook", &DeleteParams::default()).await?;
     scene.plane.gone(&receivers, "hook").await?;
     scene.until_hook(&path, |status| status == 404).await?;
+    Ok(())
+}
+
+/// Cases 63 and 64: what a path that is still known answers when its Receiver broke, or its Secret is gone unseen.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_receivers_keep_their_paths() -> Result<()> {
+    let scene = Scene::new().await?;
+    scene.repository("shop", json!({})).await?;
+    // Without the label of the watch: nobody tells the controller that it goes.
+    scene.secret("token", json!({ "token": "t" })).await?;
+    let spec = json!({ "type": "generic", "secretRef": { "name": "token" }, "resources": on("shop") });
+    let path = scene.receiver("hook", spec).await?;
+    scene.objects("v1", "Secret")?.delete("token", &DeleteParams::default()).await?;
+    scene.until_hook(&path, |status| status == 400).await?;
+    scene.patch(V1, "Receiver", "hook", json!({ "spec": { "resourceFilter": "claims.x" } })).await?;
+    let receivers = scene.objects(V1, "Receiver")?;
+    let stalled = scene
+        .plane
+        .wait_for(&receivers, "hook", "Stalled", |object| condition(object, "Stalled").is_some())
+        .await?;
+    assert_eq!(stalled["status"]["webhookPath"], path);
+    scene.until_hook(&path, |status| status == 503).await?;
     Ok(())
 }
 
@@ -166,12 +190,25 @@ async fn resources_are_selected() -> Result<()> {
     {
         scene.repository(name, labels).await?;
     }
+    scene
+        .plane
+        .apply(&serde_json::to_string(&json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": { "name": "apps", "namespace": scene.namespace },
+            "spec": { "interval": "1h", "prune": false, "sourceRef": { "kind": "GitRepository", "name": "one" } },
+        }))?)
+        .await?;
     scene.secret("token", json!({ "token": "t" })).await?;
     let labelled = |labels: Value| json!([{ "kind": "GitRepository", "name": "*", "matchLabels": labels }]);
     let cases = [
         ("star", json!({ "resources": [{ "kind": "GitRepository", "name": "*" }] }), 500),
         ("nobody", json!({ "resources": labelled(json!({ "app": "y" })) }), 200),
         ("no-version", json!({ "resources": [{ "kind": "Kustomization", "name": "apps" }] }), 500),
+        (
+            "with-version",
+            json!({ "resources": [{ "kind": "Kustomization", "name": "apps", "apiVersion": "kustomize.toolkit.fluxcd.io/v1" }] }),
+            200,
+        ),
         (
             "one-missing",
             json!({ "resources": [{ "kind": "GitRepository", "name": "gone" }, { "kind": "GitRepository", "name": "three" }] }),

@@ -69,7 +69,11 @@ impl Scene {
     /// A scene whose controller has further flags.
     pub async fn with(flags: &[&str]) -> Result<Self> {
         let controller = Controller::notification(plane().await?)?;
-        let controller = flags.iter().fold(controller, |controller, flag| controller.flag(*flag));
+        Self::of_controller(flags.iter().fold(controller, |controller, flag| controller.flag(*flag))).await
+    }
+
+    /// A scene of a controller of its own.
+    pub async fn of_controller(controller: Controller) -> Result<Self> {
         Self::of(Whose::Own(Box::new(controller.start().await?))).await
     }
 

@@ -54,6 +54,8 @@ pub struct Parts {
     pub no_cross_namespace_refs: bool,
     /// Whether `spec.serviceAccountName` may be used.
     pub object_identity: bool,
+    /// The ServiceAccount of Providers that name none; empty for the controller's.
+    pub default_account: String,
     /// `gotk_notification_deliveries_total{provider,namespace,type,result}`
     pub deliveries: Family,
 }
@@ -219,8 +221,8 @@ impl Dispatcher {
         let not_made =
             |error: String| format!("failed to initialize notifier for provider '{name}': {error}");
         let secrets = self.secrets(&provider).await.map_err(not_made)?;
-        let prepared = prepare_delivery(&provider, alert, &event, secrets, status, self.parts.guard)
-            .map_err(not_made)?;
+        let prepared =
+            prepare_delivery(&provider, alert, &event, secrets, status, &self.parts).map_err(not_made)?;
         Ok(Fate::Ready(Box::new(prepared)))
     }
 
@@ -232,7 +234,7 @@ impl Dispatcher {
             let Prepared { settings, step, timeout } = prepared;
             let outcome = match step {
                 Ok(step) => {
-                    match tokio::time::timeout(timeout, this.parts.courier.run(&settings.http, step)).await {
+                    match tokio::time::timeout(timeout, this.parts.courier.run(&settings, step)).await {
                         Ok(outcome) => outcome.map_err(|error| error.to_string()),
                         Err(_) => Err("failed to execute request: context deadline exceeded".to_owned()),
                     }
@@ -342,15 +344,17 @@ fn prepare_delivery(
     event: &Event,
     secrets: Secrets,
     status_id: String,
-    guard: net::AddressGuard,
+    parts: &Parts,
 ) -> Result<Prepared, String> {
     let sender = Sender {
         namespace: alert.namespace().unwrap_or_default(),
         name: alert.name_any(),
         uid: alert.uid().unwrap_or_default(),
     };
-    let mut settings = Settings::of(provider, secrets, sender, guard).map_err(|error| error.to_string())?;
+    let mut settings =
+        Settings::of(provider, secrets, sender, parts.guard).map_err(|error| error.to_string())?;
     settings.status_id = status_id;
+    settings.default_account = Some(parts.default_account.clone()).filter(|name| !name.is_empty());
     let step = match provider::plan(&settings, event, Timestamp::now()) {
         Err(provider::Error::Setup(error)) => return Err(settings.masked(&error)),
         step => step,

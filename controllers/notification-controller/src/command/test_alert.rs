@@ -8,13 +8,16 @@ use clap::Args;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use net::Secret;
+use runtime::Key;
 use runtime::client::{Clients, get, object_path};
-use runtime::{Key, metrics::Metrics};
+use runtime::metrics::{Metrics, Registry};
 
 use crate::alert::{metadata, read_secrets, status_id};
 use crate::event::Event;
 use crate::flags::{BINARY, Flags};
-use crate::provider::{self, Call, Courier, Reply, Sender, Settings, Step, writes_commit_status};
+use crate::provider::{
+    self, Accounts, Call, Courier, Reply, Sender, Settings, Step, TokenMetrics, Tokens, writes_commit_status,
+};
 
 /// Most requests of one delivery that are shown.
 const MOST: usize = 8;
@@ -79,6 +82,8 @@ pub async fn run(arguments: &Arguments, flags: &Flags) -> Result<(), String> {
     };
     let mut settings =
         Settings::of(&provider, secrets, sender, flags.own.guard()).map_err(|error| error.to_string())?;
+    settings.default_account =
+        Some(flags.common.default_service_account.clone()).filter(|name| !name.is_empty());
     if writes_commit_status(settings.kind) {
         settings.status_id = status_id(&provider, &alert, &event)?;
     }
@@ -88,8 +93,13 @@ pub async fn run(arguments: &Arguments, flags: &Flags) -> Result<(), String> {
         print!("{}", shown(&settings, step));
         return Ok(());
     }
-    let courier = Courier::new(BINARY.name, 0, std::time::Duration::ZERO);
-    let delivery = courier.run(&settings.http, step);
+    let uncounted = TokenMetrics::register(&Registry::default());
+    let courier = Courier::new(
+        BINARY.name,
+        Tokens::new(0, std::time::Duration::ZERO, uncounted),
+        Accounts::of(Some(client.clone())),
+    );
+    let delivery = courier.run(&settings, step);
     match tokio::time::timeout(provider.spec.timeout(), delivery).await {
         Ok(Ok(())) => {
             println!("sent to Provider {namespace}/{name}");
@@ -152,6 +162,13 @@ fn shown(settings: &Settings, first: Step) -> String {
                     Ok(next) => next,
                     Err(_) => break,
                 }
+            }
+            Step::Account(account, _) | Step::AccountToken(account, ..) => {
+                let _ = writeln!(
+                    text,
+                    "# as ServiceAccount {account}, whose identity in the cloud is obtained first"
+                );
+                break;
             }
             Step::Nats(_) => {
                 let _ =

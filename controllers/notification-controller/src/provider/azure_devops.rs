@@ -1,7 +1,6 @@
 //! Azure DevOps commit statuses.
 
 use http::Method;
-use jiff::Timestamp;
 use net::Secret;
 use serde_json::{Value, json};
 
@@ -22,13 +21,12 @@ const WORDS: Words = Words {
 };
 
 /// A commit status.
-pub fn plan(settings: &Settings, event: &Event, now: Timestamp) -> Result<Step, Error> {
+pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
     let id = required_id(&settings.status_id)?;
     let repository = Repository::parse(&settings.address)?;
     let Some([organisation, project, _, name]) = repository.parts::<4>() else {
         return setup(format!("invalid repository id \"{}\", expected org/project/_git/repo", repository.id));
     };
-    let login = azure::login(settings, SCOPE, now)?;
     let genre = match event.metadata.get("summary") {
         Some(summary) => format!("fluxcd:{summary}"),
         None => "fluxcd".to_owned(),
@@ -38,36 +36,41 @@ pub fn plan(settings: &Settings, event: &Event, now: Timestamp) -> Result<Step, 
         "{organisation}/{project}/_apis/git/repositories/{name}/commits/{}/statuses?api-version=6.0",
         status.commit
     ))?;
-    login.then(Box::new(move |token: &Secret| {
-        let list = Call::new(Method::GET, url.clone())
-            .basic("", token.expose())?
-            .header("accept", "application/json")
-            .context("could not list commit statuses: ");
-        let write = Call::new(Method::POST, url)
-            .json(&json!({
-                "state": status.state,
-                "description": status.description,
-                "context": { "genre": genre, "name": status.id },
-            }))
-            .basic("", token.expose())?
-            .header("accept", "application/json")
-            .context("could not create commit status: ");
-        let said = move |known: &Value| {
-            let text = |entry: &Value, path: &str| {
-                entry.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+    azure::login(
+        settings,
+        SCOPE,
+        Box::new(move |token: &Secret| {
+            let list = Call::new(Method::GET, url.clone())
+                .basic("", token.expose())?
+                .header("accept", "application/json")
+                .context("could not list commit statuses: ");
+            let write = Call::new(Method::POST, url)
+                .json(&json!({
+                    "state": status.state,
+                    "description": status.description,
+                    "context": { "genre": genre, "name": status.id },
+                }))
+                .basic("", token.expose())?
+                .header("accept", "application/json")
+                .context("could not create commit status: ");
+            let said = move |known: &Value| {
+                let text = |entry: &Value, path: &str| {
+                    entry.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+                };
+                // The list comes wrapped.
+                let list = known.get("value").unwrap_or(known);
+                list.as_array()
+                    .into_iter()
+                    .flatten()
+                    .find(|entry| {
+                        text(entry, "/context/name") == status.id && text(entry, "/context/genre") == genre
+                    })
+                    .is_some_and(|entry| {
+                        text(entry, "/state") == status.state
+                            && text(entry, "/description") == status.description
+                    })
             };
-            // The list comes wrapped.
-            let list = known.get("value").unwrap_or(known);
-            list.as_array()
-                .into_iter()
-                .flatten()
-                .find(|entry| {
-                    text(entry, "/context/name") == status.id && text(entry, "/context/genre") == genre
-                })
-                .is_some_and(|entry| {
-                    text(entry, "/state") == status.state && text(entry, "/description") == status.description
-                })
-        };
-        Ok(unless_said(list, false, said, write))
-    }))
+            Ok(unless_said(list, false, said, write))
+        }),
+    )
 }

@@ -52,7 +52,7 @@ pub fn plan(settings: &Settings, event: &Event, now: Timestamp) -> Result<Step, 
     };
     let url = address(&format!("https://{namespace}/{}/messages", segment(&settings.address)))?;
     let call = send(url);
-    azure::login(settings, SCOPE, now)?.then(Box::new(move |token: &Secret| Ok(call.bearer(token)?.last())))
+    azure::login(settings, SCOPE, Box::new(move |token: &Secret| Ok(call.bearer(token)?.last())))
 }
 
 fn domain(authority: &str) -> &'static str {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::markup;
 use super::step::{Call, Error, Step, failed};
 use crate::event::Event;
 use crate::wording::markdown;
@@ -22,7 +23,7 @@ pub fn marker(prefix: &str, provider_uid: &str, event: &Event) -> String {
 
 /// The text of a comment.
 pub fn body(marker: &str, event: &Event) -> String {
-    format!("{marker}\n\n{}", markdown(event))
+    format!("{marker}\n\n{}", markdown(event, markup::comment, markup::comment_value))
 }
 
 /// The calls that a host needs.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Again, Call, Error, Step, address, with_path};
 use crate::event::Event;
@@ -22,7 +23,7 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
     let tags: Vec<String> = tags.iter().map(|tag| tag.to_lowercase()).collect();
     let payload = json!({
         "title": format!("Events from the {} {}/{}", object.kind, object.name, object.namespace),
-        "text": event.message,
+        "text": markup::datadog(&event.message),
         "tags": tags,
         "source_type_name": "fluxcd",
         "date_happened": event.unix(),

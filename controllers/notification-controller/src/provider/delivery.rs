@@ -1,15 +1,16 @@
 //! Doing what a provider's steps say: the one place where deliveries touch the network.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use net::Secret;
 use url::Url;
 
+use super::account::Accounts;
+use super::settings::Settings;
 use super::step::{Again, Call, Error, Reply, Step, failed};
+use super::tokens::Tokens;
 
 /// How much of a reply is read. Lists of statuses and comments are the longest.
 const LONGEST_REPLY: u64 = 8 * 1024 * 1024;
@@ -21,42 +22,53 @@ const MOST_REDIRECTS: usize = 10;
 pub struct Courier {
     clients: net::Clients,
     tokens: Tokens,
+    accounts: Accounts,
 }
 
 impl Courier {
-    /// Without connections. `cached` tokens at most are kept, none for longer than `longest`.
-    pub fn new(user_agent: &str, cached: usize, longest: Duration) -> Self {
-        Self { clients: net::Clients::new(user_agent), tokens: Tokens::new(cached, longest) }
+    /// Without connections.
+    pub fn new(user_agent: &str, tokens: Tokens, accounts: Accounts) -> Self {
+        Self { clients: net::Clients::new(user_agent), tokens, accounts }
     }
 
     /// Takes the steps until all is done.
-    pub async fn run(&self, http: &net::Settings, first: Step) -> Result<(), Error> {
-        match self.walk(http, first).await? {
+    pub async fn run(&self, settings: &Settings, first: Step) -> Result<(), Error> {
+        match self.walk(settings, first).await? {
             None => Ok(()),
             Some(_) => failed("a token is not the end of a delivery"),
         }
     }
 
-    async fn walk(&self, http: &net::Settings, first: Step) -> Result<Option<(Secret, Duration)>, Error> {
+    async fn walk(&self, settings: &Settings, first: Step) -> Result<Option<(Secret, Duration)>, Error> {
+        let http = &settings.http;
         let mut step = first;
         loop {
             step = match step {
                 Step::Done => return Ok(None),
                 Step::Obtained(token, life) => return Ok(Some((token, life))),
                 Step::Send(call, then) => then(self.send(http, &call).await?)?,
+                Step::Account(name, then) => {
+                    let account = self.accounts.annotations(&settings.namespace, &name);
+                    then(&account.await?)?
+                }
+                Step::AccountToken(name, audience, then) => {
+                    let token = self.accounts.token(&settings.namespace, &name, &audience);
+                    then(&token.await?)?
+                }
                 Step::Nats(publish) => {
                     super::nats::publish(&publish, http.guard).await?;
                     Step::Done
                 }
                 Step::Token(wanted) => {
-                    let token = match self.tokens.get(&wanted.key) {
+                    let token = match self.tokens.get(&settings.owner(), &wanted.key) {
                         Some(token) => token,
                         None => {
-                            let first = (wanted.first)()?;
-                            let Some((token, life)) = Box::pin(self.walk(http, first)).await? else {
-                                return failed("no token was obtained");
+                            let obtained = match (wanted.first)() {
+                                Ok(first) => Box::pin(self.walk(settings, first)).await,
+                                Err(error) => Err(error),
                             };
-                            self.tokens.put(wanted.key, &token, life);
+                            self.tokens.obtained(&settings.owner(), wanted.key, &obtained);
+                            let Some((token, _)) = obtained? else { return failed("no token was obtained") };
                             token
                         }
                     };
@@ -107,10 +119,13 @@ impl Courier {
 
     /// One attempt, with the redirects that it meets.
     async fn once(&self, http: &net::Settings, call: &Call) -> Result<(Reply, HeaderMap), Failure> {
+        let own = net::Settings { proxy: http.proxy.clone(), ..net::Settings::default() };
+        // Where a reply sends an own call on to is no address of ours.
+        let (http, most_redirects) = if call.own { (&own, 0) } else { (http, MOST_REDIRECTS) };
         let client = self.clients.get(http).map_err(|error| Failure::last(error.to_string()))?;
         let (mut method, mut url) = (call.method.clone(), call.url.clone());
         let (mut headers, mut body) = (call.headers.clone(), call.body.clone());
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=most_redirects {
             check(http.guard, &url)?;
             let request = client.request(method.clone(), url.clone()).headers(headers.clone());
             let response =
@@ -138,7 +153,7 @@ impl Courier {
             }
         }
         Err(Failure::last(format!(
-            "{} {}: stopped after {MOST_REDIRECTS} redirects",
+            "{} {}: stopped after {most_redirects} redirects",
             call.method,
             net::display_url(&call.url)
         )))
@@ -218,40 +233,5 @@ fn asked_wait(reply: &Reply, headers: &HeaderMap) -> Option<Duration> {
     match text.trim().parse::<u64>() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(std::time::SystemTime::now()).ok(),
-    }
-}
-
-/// Tokens of short life.
-#[derive(Clone)]
-struct Tokens {
-    most: usize,
-    longest: Duration,
-    held: Arc<Mutex<HashMap<String, (Secret, Instant)>>>,
-}
-
-impl Tokens {
-    fn new(most: usize, longest: Duration) -> Self {
-        Self { most, longest: longest.min(Duration::from_secs(3600)), held: Arc::default() }
-    }
-
-    fn get(&self, key: &str) -> Option<Secret> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        held.retain(|_, (_, until)| *until > now);
-        held.get(key).map(|(token, _)| token.clone())
-    }
-
-    fn put(&self, key: String, token: &Secret, life: Duration) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = Instant::now() + life.mul_f64(0.8).min(self.longest);
-        if held.len() >= self.most {
-            let oldest = held.iter().min_by_key(|(_, (_, until))| *until).map(|(key, _)| key.clone());
-            if let Some(oldest) = oldest {
-                held.remove(&oldest);
-            }
-        }
-        if held.len() < self.most {
-            held.insert(key, (token.clone(), until));
-        }
     }
 }

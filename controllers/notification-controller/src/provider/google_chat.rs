@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address};
 use crate::event::Event;
@@ -9,11 +10,8 @@ use crate::wording::dot_name;
 
 /// A card for a space.
 pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
-    let text = if event.is_error() {
-        format!("<font color=\"#ff0000\">{}</font>", event.message)
-    } else {
-        event.message.clone()
-    };
+    let message = markup::html(&event.message);
+    let text = if event.is_error() { format!("<font color=\"#ff0000\">{message}</font>") } else { message };
     let mut sections =
         vec![json!({ "header": "", "widgets": [{ "textParagraph": { "text": text }, "keyValue": null }] })];
     if !event.metadata.is_empty() {

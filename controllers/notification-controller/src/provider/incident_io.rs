@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address};
 use crate::event::Event;
@@ -30,7 +31,7 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
             payload.insert("deduplication_key".to_owned(), event.involved.uid.as_str().into());
         }
         if !event.message.is_empty() {
-            payload.insert("description".to_owned(), event.message.as_str().into());
+            payload.insert("description".to_owned(), markup::markdown(&event.message).into());
         }
         payload.insert("metadata".to_owned(), Value::Object(metadata));
     }

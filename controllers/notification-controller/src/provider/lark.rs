@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address};
 use crate::event::Event;
@@ -9,9 +10,9 @@ use crate::wording::{dot_name, emoji};
 
 /// An interactive card.
 pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
-    let mut message = format!("**{}**\n\n", event.message);
+    let mut message = format!("**{}**\n\n", markup::lark(&event.message));
     for (key, value) in &event.metadata {
-        message.push_str(&format!("{key}: {value}\n"));
+        message.push_str(&format!("{}: {}\n", markup::lark(key), markup::lark_value(value)));
     }
     let payload = json!({
         "msg_type": "interactive",

@@ -4,6 +4,7 @@ use http::Method;
 use net::Secret;
 use serde_json::json;
 
+use super::markup::mentions;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address};
 use crate::digest::sha1_hex;
@@ -22,6 +23,8 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
     for (key, value) in &event.metadata {
         body.push_str(&format!("- {key}: {value}\n"));
     }
+    // The text is plain; a server looks for names in it all the same.
+    let body = mentions(&body);
     let none = Secret::new(Vec::new());
     let call = Call::new(Method::PUT, url).json(&json!({ "body": body, "msgtype": "m.text" }));
     Ok(call.bearer(settings.token.as_ref().unwrap_or(&none))?.last())

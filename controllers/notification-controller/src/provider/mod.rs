@@ -2,6 +2,7 @@
 //!
 //! A type turns settings and event into [`Step`]s, which are values; [`Courier`] is what takes them.
 
+mod account;
 mod alertmanager;
 mod azure;
 mod azure_devops;
@@ -16,11 +17,13 @@ mod git_address;
 mod gitea;
 mod github;
 mod gitlab;
+mod google;
 mod google_chat;
 mod google_pubsub;
 mod grafana;
 mod incident_io;
 mod lark;
+mod markup;
 mod matrix;
 mod msteams;
 mod nats;
@@ -33,10 +36,13 @@ mod settings;
 mod slack;
 mod step;
 mod telegram;
+mod tokens;
 mod webex;
 mod zoom;
 mod zulip;
 
+#[cfg(test)]
+mod identity_tests;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]
@@ -45,9 +51,11 @@ mod tests;
 use api::notification::ProviderType;
 use jiff::Timestamp;
 
+pub use account::Accounts;
 pub use delivery::Courier;
 pub use settings::{Secrets, Sender, Settings, comments, is_generic, type_name, writes_commit_status};
 pub use step::{Call, Error, Reply, Step};
+pub use tokens::{TokenMetrics, Tokens};
 
 use crate::event::Event;
 
@@ -91,6 +99,6 @@ pub fn plan(settings: &Settings, event: &Event, now: Timestamp) -> Result<Step, 
         P::GiteaPullRequestComment => gitea::comment(settings, event),
         P::Bitbucket => bitbucket::cloud(settings, event),
         P::BitbucketServer => bitbucket::server(settings, event),
-        P::AzureDevOps => azure_devops::plan(settings, event, now),
+        P::AzureDevOps => azure_devops::plan(settings, event),
     }
 }

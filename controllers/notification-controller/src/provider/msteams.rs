@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address};
 use crate::event::Event;
@@ -21,13 +22,13 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
 fn message_card(event: &Event) -> Value {
     let facts: Vec<Value> =
         event.metadata.iter().map(|(key, value)| json!({ "name": key, "value": value })).collect();
-    let subtitle = dot_name(event);
+    let subtitle = markup::markdown(&markup::html(&dot_name(event)));
     json!({
         "@type": "MessageCard",
         "@context": "http://schema.org/extensions",
         "themeColor": if event.is_error() { "FF0000" } else { "0076D7" },
         "summary": subtitle,
-        "sections": [{ "activityTitle": event.message, "activitySubtitle": subtitle, "facts": facts }],
+        "sections": [{ "activityTitle": markup::markdown(&markup::html(&event.message)), "activitySubtitle": subtitle, "facts": facts }],
     })
 }
 
@@ -37,7 +38,7 @@ fn adaptive_card(event: &Event) -> Value {
     facts.sort_by_key(|(key, _)| *key != "summary");
     let facts: Vec<Value> =
         facts.into_iter().map(|(key, value)| json!({ "title": key, "value": value })).collect();
-    let mut message = json!({ "type": "TextBlock", "text": event.message, "wrap": true });
+    let mut message = json!({ "type": "TextBlock", "text": markup::markdown(&event.message), "wrap": true });
     if let (true, Some(message)) = (event.is_error(), message.as_object_mut()) {
         message.insert("color".to_owned(), json!("attention"));
     }
@@ -56,7 +57,7 @@ fn adaptive_card(event: &Event) -> Value {
                 "body": [{
                     "type": "Container",
                     "items": [
-                        { "type": "TextBlock", "text": dot_name(event), "size": "large", "weight": "bolder", "wrap": true },
+                        { "type": "TextBlock", "text": markup::markdown(&dot_name(event)), "size": "large", "weight": "bolder", "wrap": true },
                         message,
                         set,
                     ],

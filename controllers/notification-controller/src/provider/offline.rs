@@ -1,5 +1,7 @@
 //! Providers whose servers have fixed names, played without a network: each reply is made up.
 
+use std::collections::BTreeMap;
+
 use api::notification::ProviderType;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -12,7 +14,7 @@ use crate::event::Event;
 
 const COMMIT: &str = "69b59063470310ebbd88a9156325322a124e55a3";
 
-fn event(severity: &str) -> Event {
+pub fn event(severity: &str) -> Event {
     let mut event = Event {
         severity: severity.to_owned(),
         message: "a.b <c>".to_owned(),
@@ -29,7 +31,7 @@ fn event(severity: &str) -> Event {
     event
 }
 
-fn settings(kind: ProviderType, address: &str, channel: &str, token: &str) -> Settings {
+pub fn settings(kind: ProviderType, address: &str, channel: &str, token: &str) -> Settings {
     let mut settings = Settings::default();
     settings.kind = kind;
     settings.address = address.to_owned();
@@ -40,33 +42,62 @@ fn settings(kind: ProviderType, address: &str, channel: &str, token: &str) -> Se
 }
 
 /// Takes the steps with the replies; gives the calls.
-fn play(
+pub fn play(
     settings: &Settings,
     event: &Event,
     reply: impl Fn(&Call) -> (u16, Value),
 ) -> Result<Vec<Call>, Error> {
-    let mut step = plan(settings, event, Timestamp::UNIX_EPOCH)?;
+    play_as(settings, event, &[], reply)
+}
+
+/// As [`play`], with annotations for any ServiceAccount that is asked for.
+pub fn play_as(
+    settings: &Settings,
+    event: &Event,
+    annotations: &[(&str, &str)],
+    reply: impl Fn(&Call) -> (u16, Value),
+) -> Result<Vec<Call>, Error> {
+    let annotations =
+        annotations.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let mut calls = Vec::new();
+    walk(plan(settings, event, Timestamp::UNIX_EPOCH)?, &annotations, &reply, &mut calls)?;
+    Ok(calls)
+}
+
+/// Takes the steps; gives the token that they end in, if they do.
+fn walk(
+    mut step: Step,
+    annotations: &BTreeMap<String, String>,
+    reply: &dyn Fn(&Call) -> (u16, Value),
+    calls: &mut Vec<Call>,
+) -> Result<Option<Secret>, Error> {
     loop {
         step = match step {
             Step::Send(call, then) => {
                 let (status, body) = reply(&call);
                 let status = StatusCode::from_u16(status).expect("a status");
-                let reply = Reply { status, body: body.to_string().into(), context: call.context };
+                let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+                let reply = Reply { status, body: body.into(), context: call.context };
                 calls.push(*call);
                 then(reply)?
             }
-            Step::Token(wanted) => (wanted.then)(&Secret::new("obtained"))?,
-            Step::Done | Step::Obtained(..) | Step::Nats(_) => return Ok(calls),
+            Step::Token(wanted) => {
+                let token = walk((wanted.first)()?, annotations, reply, calls)?;
+                (wanted.then)(&token.expect("a token"))?
+            }
+            Step::Account(_, then) => then(annotations)?,
+            Step::AccountToken(name, audience, then) => then(&Secret::new(format!("{name} for {audience}")))?,
+            Step::Obtained(token, _) => return Ok(Some(token)),
+            Step::Done | Step::Nats(_) => return Ok(None),
         };
     }
 }
 
-fn header<'a>(call: &'a Call, name: &str) -> &'a str {
+pub fn header<'a>(call: &'a Call, name: &str) -> &'a str {
     call.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn body(call: &Call) -> Value {
+pub fn body(call: &Call) -> Value {
     serde_json::from_slice(&call.body).unwrap_or_default()
 }
 
@@ -187,13 +218,14 @@ fn queues_take_the_event() {
     use base64::Engine as _;
     let mut pubsub = settings(ProviderType::GooglePubSub, "project", "topic", "");
     pubsub.headers.insert("k".to_owned(), "v".to_owned());
-    let calls = play(&pubsub, &event("info"), fine).expect("calls");
+    let calls =
+        play(&pubsub, &event("info"), |_| (200, json!({ "access_token": "obtained" }))).expect("calls");
     assert_eq!(
-        calls[0].url.as_str(),
+        calls[1].url.as_str(),
         "https://pubsub.googleapis.com/v1/projects/project/topics/topic:publish"
     );
-    assert_eq!(header(&calls[0], "authorization"), "Bearer obtained");
-    let sent = body(&calls[0]);
+    assert_eq!(header(&calls[1], "authorization"), "Bearer obtained");
+    let sent = body(&calls[1]);
     let message = &sent["messages"][0];
     let data = base64::engine::general_purpose::STANDARD.decode(message["data"].as_str().expect("text"));
     assert_eq!(data.expect("base64"), crate::event::encode(&event("info").json()));
@@ -214,6 +246,18 @@ fn queues_take_the_event() {
         .expect("calls");
     assert_eq!(calls[0].url.as_str(), "https://ns.servicebus.windows.net/hub/messages");
     assert_eq!(header(&calls[0], "authorization"), "Bearer jwt");
+}
+
+#[test]
+fn an_alias_is_of_object_and_reason() {
+    let settings = settings(ProviderType::Opsgenie, "https://api.opsgenie.example/v2/alerts", "", "t");
+    let alias = |event: &Event| body(&play(&settings, event, fine).expect("calls")[0])["alias"].clone();
+    let first = event("error");
+    let mut later = event("info");
+    later.message = "another message".to_owned();
+    assert_eq!(alias(&first), alias(&later));
+    later.reason = "Succeeded".to_owned();
+    assert_ne!(alias(&first), alias(&later));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use api::notification::{Provider, ProviderType};
 use kube::ResourceExt as _;
 use net::auth::Data;
 use net::{CaUse, Proxy, Secret, Tls};
+use runtime::Key;
 
 use super::step::{Error, setup};
 
@@ -39,6 +40,10 @@ pub struct Sender {
 pub struct Settings {
     /// The kind of receiver.
     pub kind: ProviderType,
+    /// Namespace of the Provider.
+    pub namespace: String,
+    /// Name of the Provider.
+    pub name: String,
     /// UID of the Provider.
     pub uid: String,
     /// Where to.
@@ -57,6 +62,8 @@ pub struct Settings {
     pub data: Data,
     /// `spec.serviceAccountName`.
     pub service_account: Option<String>,
+    /// The ServiceAccount that is meant where none is named: that of `--default-service-account`.
+    pub default_account: Option<String>,
     /// The id of commit statuses.
     pub status_id: String,
     /// The Alert that sends.
@@ -138,6 +145,8 @@ impl Settings {
         };
         let mut settings = Self {
             kind: spec.kind,
+            namespace: provider.namespace().unwrap_or_default(),
+            name: provider.name_any(),
             uid: provider.uid().unwrap_or_default(),
             address,
             channel: spec.channel.clone().unwrap_or_default(),
@@ -146,6 +155,7 @@ impl Settings {
             password: secret("password"),
             headers,
             service_account: spec.service_account_name.clone().filter(|name| !name.is_empty()),
+            default_account: None,
             status_id: String::new(),
             sender,
             http: net::Settings { tls: Tls { ca_use: CaUse::Replace, ..tls }, proxy, guard },
@@ -157,6 +167,16 @@ impl Settings {
         }
         settings.hide();
         Ok(settings)
+    }
+
+    /// The Provider.
+    pub fn owner(&self) -> Key {
+        Key::new(&self.namespace, &self.name)
+    }
+
+    /// The ServiceAccount that stands for the Provider in a cloud; without one it is the controller's.
+    pub fn account(&self) -> Option<&str> {
+        self.service_account.as_deref().or(self.default_account.as_deref())
     }
 
     /// The token, which this type cannot do without.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address, failed};
 use crate::event::Event;
@@ -13,9 +14,9 @@ const POST_MESSAGE: &str = "https://slack.com/api/chat.postMessage";
 /// A message to Slack.
 pub fn slack(settings: &Settings, event: &Event) -> Result<Step, Error> {
     let username = if settings.username.is_empty() { &event.controller } else { &settings.username };
-    let fallback = format!("{}: {}", dot_name(event), first_line(&event.message));
-    let colors = ["good", "danger"];
-    let payload = payload(&settings.channel, username, colors, Some(fallback), event);
+    let fallback = markup::slack(&format!("{}: {}", dot_name(event), first_line(&event.message)));
+    let look = Look { colors: ["good", "danger"], text: markup::slack, value: markup::slack_value };
+    let payload = payload(&settings.channel, username, &look, fallback, event);
     let mut call = Call::post(address(&settings.address)?, &payload);
     if let Some(token) = &settings.token {
         call = call.bearer(token)?;
@@ -41,27 +42,35 @@ pub fn discord(settings: &Settings, event: &Event) -> Result<Step, Error> {
         url.set_path(&path);
     }
     let username = if settings.username.is_empty() { &event.controller } else { &settings.username };
-    Ok(Call::post(url, &payload("", username, ["good", "danger"], None, event)).last())
+    let look = Look { colors: ["good", "danger"], text: markup::discord, value: markup::discord_value };
+    Ok(Call::post(url, &payload("", username, &look, String::new(), event)).last())
 }
 
 /// A message to Rocket.Chat.
 pub fn rocket(settings: &Settings, event: &Event) -> Result<Step, Error> {
-    let payload = payload(&settings.channel, &settings.username, ["#0076D7", "#FF0000"], None, event);
+    let look = Look { colors: ["#0076D7", "#FF0000"], text: markup::rocket, value: markup::mentions };
+    let payload = payload(&settings.channel, &settings.username, &look, String::new(), event);
     Ok(Call::post(address(&settings.address)?, &payload).last())
 }
 
-fn payload(
-    channel: &str,
-    username: &str,
-    colors: [&str; 2],
-    fallback: Option<String>,
-    event: &Event,
-) -> Value {
-    let [good, bad] = colors;
+/// How a chat shows events.
+struct Look {
+    /// For success and failure.
+    colors: [&'static str; 2],
+    /// How it takes texts of events.
+    text: fn(&str) -> String,
+    /// How it takes metadata.
+    value: fn(&str) -> String,
+}
+
+fn payload(channel: &str, username: &str, look: &Look, fallback: String, event: &Event) -> Value {
+    let [good, bad] = look.colors;
     let fields: Vec<Value> = event
         .metadata
         .iter()
-        .map(|(key, value)| json!({ "title": key, "value": value, "short": false }))
+        .map(
+            |(key, value)| json!({ "title": (look.text)(key), "value": (look.value)(value), "short": false }),
+        )
         .collect();
     json!({
         "channel": channel,
@@ -69,10 +78,10 @@ fn payload(
         "icon_url": "",
         "icon_emoji": "",
         "attachments": [{
-            "fallback": fallback.unwrap_or_default(),
+            "fallback": fallback,
             "color": if event.is_error() { bad } else { good },
-            "author_name": dot_name(event),
-            "text": event.message,
+            "author_name": (look.text)(&dot_name(event)),
+            "text": (look.text)(&event.message),
             "mrkdwn_in": ["text"],
             "fields": fields,
         }],

@@ -1,5 +1,6 @@
 //! What a provider does with an event, as values: requests, and what follows from their replies. Nothing here does IO.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +42,10 @@ pub enum Step {
     Token(Box<TokenCall>),
     /// The token that the steps of [`Step::Token`] were for, and how long it lives.
     Obtained(Secret, Duration),
+    /// The annotations of a ServiceAccount beside the Provider, which say who it is in a cloud.
+    Account(String, WithAccount),
+    /// A token of that ServiceAccount, for an audience that trusts the cluster.
+    AccountToken(String, String, Use),
     /// A message to NATS.
     Nats(Box<super::nats::Publish>),
 }
@@ -49,6 +54,9 @@ pub enum Step {
 pub type Then = Box<dyn FnOnce(Reply) -> Result<Step, Error> + Send>;
 /// What a token is used for.
 pub type Use = Box<dyn FnOnce(&Secret) -> Result<Step, Error> + Send>;
+
+/// What the annotations of a ServiceAccount are used for.
+pub type WithAccount = Box<dyn FnOnce(&BTreeMap<String, String>) -> Result<Step, Error> + Send>;
 
 /// How a token of short life is come by.
 pub struct TokenCall {
@@ -85,6 +93,9 @@ pub struct Call {
     pub again: Again,
     /// What stands before an error.
     pub context: &'static str,
+    /// Whether the address is ours and not the user's: the metadata service of a cloud, say. Certificates of the Provider
+    /// are not for it, and no address is refused.
+    pub own: bool,
 }
 
 impl Call {
@@ -97,7 +108,20 @@ impl Call {
             body: Bytes::new(),
             again: Again::Usual,
             context: "postMessage failed: ",
+            own: false,
         }
+    }
+
+    /// To an address of ours.
+    pub fn own(mut self) -> Self {
+        self.own = true;
+        self
+    }
+
+    /// With the fields of a form as body.
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.bytes(form.into_bytes()).header("content-type", "application/x-www-form-urlencoded")
     }
 
     /// A POST of a JSON document.
@@ -203,6 +227,11 @@ impl Reply {
             self.status.as_u16(),
             body.trim_end()
         ))
+    }
+
+    /// The body of a success, as text.
+    pub fn text(self) -> Result<String, Error> {
+        Ok(String::from_utf8_lossy(&self.success()?.body).trim().to_owned())
     }
 
     /// The body of a success, as JSON.

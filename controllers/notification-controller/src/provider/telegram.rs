@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::markup::mentions;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address, setup};
 use crate::event::Event;
@@ -39,7 +40,7 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
 }
 
 fn escaped(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
+    mentions(text).chars().fold(String::with_capacity(text.len()), |mut out, character| {
         if SPECIAL.contains(character) {
             out.push('\\');
         }

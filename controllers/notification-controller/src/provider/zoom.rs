@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address};
 use crate::event::Event;
@@ -14,7 +15,7 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
     if !url.query_pairs().any(|(key, value)| key == "format" && !value.is_empty()) {
         url.query_pairs_mut().append_pair("format", "full");
     }
-    let mut body = vec![json!({ "type": "message", "text": event.message })];
+    let mut body = vec![json!({ "type": "message", "text": markup::zoom(&event.message) })];
     if !event.metadata.is_empty() {
         let items: Vec<Value> =
             event.metadata.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::markup;
 use super::settings::Settings;
 use super::step::{Call, Error, Step, address, setup, with_path};
 use crate::event::Event;
@@ -19,7 +20,7 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
         ));
     };
     let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("content", &markdown(event))
+        .append_pair("content", &markdown(event, markup::zulip, markup::mentions))
         .append_pair("to", stream)
         .append_pair("topic", topic)
         .append_pair("type", "stream")

@@ -145,6 +145,19 @@ mod tests {
         }
     }
 
+    /// Case 71: a push of an image reaches the repository of that name only.
+    #[test]
+    fn pushes_reach_the_repository_of_their_tag() {
+        let spec = spec("gcr", Some("req.tag.contains(res.metadata.name)"), None);
+        let accepted =
+            || Accepted { payload: Some(Bytes::from_static(br#"{"tag":"gcr.io/p/app:1"}"#)), claims: None };
+        for (name, expected) in [("app", true), ("other", false)] {
+            let object = Found { json: json!({ "kind": "ImageRepository", "metadata": { "name": name } }) };
+            let filters = Filters::of(&spec, &hook("application/json", "{}"), accepted()).expect("filters");
+            assert_eq!(filters.pass(0, &object), Ok(expected), "{name}");
+        }
+    }
+
     #[test]
     fn claims_are_for_oidc_only() {
         let filter = Some("claims.x == 'y'");

@@ -71,8 +71,8 @@ mod tests {
     #[tokio::test]
     async fn tokens_of_google_are_believed_for_the_service_account() {
         let google = Issuer::new();
-        let issuers =
-            Issuers::new("test").with_google_keys(&format!("{}/certs", served(|_| google.keys()).await));
+        let issuers = Issuers::new("test", net::AddressGuard::Off)
+            .with_google_keys(&format!("{}/certs", served(|_| google.keys()).await));
         let secret = |pairs: &[(&str, &str)]| -> Data {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect()
         };

@@ -206,7 +206,8 @@ mod tests {
     fn cdevents_have_a_known_type() {
         let event = |type_: &str| {
             format!(
-                r#"{{"context":{{"version":"0.4.1","id":"1","source":"s","type":"{type_}","timestamp":"2026-11-21T10:00:00Z"}},"subject":{{"id":"1","content":{{}}}}}}"#
+                r#"{{"context":{{"version":"0.4.1","id":"1","source":"s","type":"{type_}","timestamp":"2026-11-21T10:00:00Z"}},"subject":{{"id":"1","type":"{}","content":{{}}}}}}"#,
+                if type_.contains("cdeventsx") { "tool-thing" } else { "change" }
             )
         };
         let any = spec("cdevents", &[]);

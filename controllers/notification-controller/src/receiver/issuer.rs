@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
-use net::Retry;
+use net::{AddressGuard, Retry};
 use serde_json::Value;
 use url::Url;
 
@@ -29,6 +29,7 @@ const DISCOVERY: &str = "/.well-known/openid-configuration";
 #[derive(Clone)]
 pub struct Issuers {
     clients: net::Clients,
+    guard: AddressGuard,
     known: Arc<Mutex<HashMap<String, Known>>>,
     google_keys: String,
 }
@@ -41,10 +42,11 @@ struct Known {
 }
 
 impl Issuers {
-    /// Nobody is known.
-    pub fn new(user_agent: &str) -> Self {
+    /// Nobody is known. The addresses of issuers come from Receivers, so that those of their documents are guarded.
+    pub fn new(user_agent: &str, guard: AddressGuard) -> Self {
         Self {
             clients: net::Clients::new(user_agent),
+            guard,
             known: Arc::default(),
             google_keys: GOOGLE_KEYS.to_owned(),
         }
@@ -116,9 +118,10 @@ impl Issuers {
     async fn document(&self, url: &str) -> Result<Value, Refusal> {
         let fail = |why: String| Refusal(format!("cannot read the keys of the issuer: {why}"));
         let url = Url::parse(url).map_err(|error| fail(error.to_string()))?;
+        let settings = net::Settings { guard: self.guard, ..net::Settings::default() };
         let bytes = self
             .clients
-            .get_bytes(&net::Settings::default(), &url, &HeaderMap::new(), LONGEST, TIMEOUT, Retry::NONE)
+            .get_bytes(&settings, &url, &HeaderMap::new(), LONGEST, TIMEOUT, Retry::NONE)
             .await
             .map_err(|error| fail(error.to_string()))?;
         serde_json::from_slice(&bytes).map_err(|_| fail(format!("{url} is no JSON")))

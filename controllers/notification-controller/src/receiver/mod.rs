@@ -3,6 +3,7 @@
 //! The reconciler computes the path and says whether the Receiver can be used; [`hook`] verifies calls.
 
 mod cdevents;
+mod cdevents_types;
 mod filter;
 mod gcr;
 mod generic;

@@ -148,7 +148,7 @@ mod tests {
             "oidcProviders": [{ "issuerURL": url, "validations": validations }],
         }))
         .expect("a spec");
-        let issuers = Issuers::new("test");
+        let issuers = Issuers::new("test", net::AddressGuard::Off);
         let now = Timestamp::from_second(1000).expect("a time");
         let call = |value: String| {
             let mut headers = http::HeaderMap::new();
@@ -179,6 +179,11 @@ mod tests {
         ] {
             assert!(verify(&spec, &issuers, &call(forged), now).await.is_err());
         }
+        // An issuer on the inside is not asked where that is guarded against.
+        let guarded = Issuers::new("test", net::AddressGuard::NoLocal);
+        let refusal = verify(&spec, &guarded, &call(token(&issuer, "ES256", &good)), now).await;
+        let refusal = refusal.expect_err("refused").to_string();
+        assert!(refusal.contains("it is a loopback address"), "{refusal}");
         let wrong = json!({ "iss": url, "aud": "notification-controller", "exp": 2000, "sub": "you" });
         let refusal =
             verify(&spec, &issuers, &call(token(&issuer, "ES256", &wrong)), now).await.expect_err("refused");
