@@ -4,6 +4,7 @@ mod chat;
 mod cluster;
 mod drift;
 mod progress;
+mod pushes;
 mod shop;
 mod stranger;
 

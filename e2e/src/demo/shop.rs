@@ -12,6 +12,7 @@ use crate::chat::{self, Chat};
 use crate::cluster::{Cluster, SOURCES};
 use crate::drift;
 use crate::progress::Story;
+use crate::pushes;
 
 /// platform, data, staging, production.
 const KUSTOMIZATIONS: usize = 4;
@@ -69,6 +70,10 @@ pub(crate) async fn tell(cluster: &Cluster, story: &mut Story) -> Result<()> {
         "the frontend of production runs {image:?} and not 1.5.0"
     );
     story.say("Deployment frontend", image.unwrap_or_default());
+
+    let place =
+        pushes::Place { cluster, repository: &repository, sample: &sample, chat: &chat, webhook: &webhook };
+    place.push_often(story).await?;
 
     story.chapter("Drift: what somebody breaks by hand is repaired");
     let production = drift::Place { plane: cluster.plane(), namespace: "shop-production" };

@@ -26,8 +26,8 @@ enum Command {
     /// Shows Millrace at work: from a Git commit to healthy objects on a real cluster
     #[command(
         long_about = "Shows Millrace at work: starts a cluster, installs the CRDs, runs the controllers, serves a Git \
-        repository with a small shop, waits until it is healthy, makes a commit, breaks an object, and prints the \
-        times. Cleans up, and exits non-zero when anything did not converge. Needs Rust, Go and git.",
+        repository with a small shop, waits until it is healthy, makes a commit, then fifteen more that each call a webhook and end in a chat, breaks \
+        an object, and prints the times. Cleans up, and exits non-zero when anything did not converge. Needs Rust, Go and git.",
         after_help = "Flags of the demo:\n  \
         --use-current-context  use the cluster of the current kubeconfig context instead of starting one\n  \
         --url URL              deploy this repository instead of the shop\n  \
@@ -123,7 +123,8 @@ fn run(command: &Command) -> Result<ExitCode> {
     match command {
         Command::Demo(forwarded) => {
             plane::require("git", "git (https://git-scm.com, or your system's package `git`)")?;
-            let controllers = ["source-controller", "kustomize-controller", "notification-controller"];
+            let controllers =
+                ["source-controller", "kustomize-controller", "helm-controller", "notification-controller"];
             end_to_end("demo", &controllers, &forwarded.arguments)
         }
         Command::Test(forwarded) => quality::test(&forwarded.arguments),
