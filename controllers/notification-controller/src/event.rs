@@ -72,6 +72,11 @@ impl Involved {
         format!("{}/{}/{}", self.kind, self.namespace, self.name)
     }
 
+    /// The object for the log, as JSON.
+    pub fn logged(&self) -> Vec<u8> {
+        self.json().to_string().into_bytes()
+    }
+
     fn json(&self) -> Value {
         let mut map = Map::new();
         for (key, value) in [

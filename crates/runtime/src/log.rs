@@ -296,6 +296,11 @@ impl Visit for Collector {
         self.raw(field.name(), value);
     }
 
+    /// Bytes are a JSON document of the caller's, for values that are objects or lists.
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.raw(field.name(), String::from_utf8_lossy(value));
+    }
+
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
         self.text(field.name(), &value.to_string());
     }

@@ -181,7 +181,8 @@ async fn updates_go_to_commits_only() -> Result<()> {
         .controller
         .logged("the drop", |line| {
             line["msg"] == "event dropped for commit status providers due to missing commit metadata key"
-                && line["alerts"].as_str().is_some_and(|alerts| alerts.contains("/status"))
+                && line["alerts"] == json!([format!("{}/status", scene.namespace)])
+                && line["eventInvolvedObject"]["name"] == "apps"
         })
         .await?;
 

@@ -10,6 +10,7 @@ use kube::{Client, ResourceExt as _};
 use runtime::metrics::Family;
 use runtime::watch::Store;
 use runtime::{Key, Recorder, Secret, Severity};
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -93,7 +94,7 @@ impl Dispatcher {
     pub async fn dispatch(self: &Arc<Self>, event: &Event) {
         if tokio::time::timeout(DEADLINE, self.choose(event)).await.is_err() {
             tracing::error!(
-                eventInvolvedObject = event.involved.id(),
+                eventInvolvedObject = event.involved.logged().as_slice(),
                 error = "context deadline exceeded",
                 "failed to dispatch the event in time"
             );
@@ -107,7 +108,8 @@ impl Dispatcher {
     }
 
     async fn choose(self: &Arc<Self>, event: &Event) {
-        let object = event.involved.id();
+        let object = event.involved.logged();
+        let object = object.as_slice();
         self.parts.alerts.listed().await;
         self.parts.providers.listed().await;
         let alerts = self.parts.alerts.all();
@@ -122,7 +124,7 @@ impl Dispatcher {
             for complaint in complaints {
                 tracing::error!(
                     eventInvolvedObject = object,
-                    alert = id(&*alert),
+                    alert = logged(&alert).as_slice(),
                     error = complaint.message,
                     "the Alert cannot be used as it is"
                 );
@@ -159,14 +161,14 @@ impl Dispatcher {
         if !no_commit.is_empty() {
             tracing::info!(
                 eventInvolvedObject = object,
-                alerts = no_commit.join(", "),
+                alerts = json!(no_commit).to_string().as_bytes(),
                 "event dropped for commit status providers due to missing commit metadata key"
             );
         }
         if !no_change_request.is_empty() {
             tracing::info!(
                 eventInvolvedObject = object,
-                alerts = no_change_request.join(", "),
+                alerts = json!(no_change_request).to_string().as_bytes(),
                 "event dropped for change request providers due to missing change request metadata key"
             );
         }
@@ -258,9 +260,8 @@ impl Dispatcher {
     fn complain(&self, event: &Event, alert: &Alert, what: &str, error: &str) {
         let object = event.involved.id();
         tracing::error!(
-            eventInvolvedObject = object,
-            alert = id(alert),
-            providerName = alert.spec.provider_ref.name,
+            eventInvolvedObject = event.involved.logged().as_slice(),
+            alert = logged(alert).as_slice(),
             error,
             "{what}"
         );
@@ -280,8 +281,13 @@ impl Dispatcher {
         let told: Metadata =
             conflicts.iter().map(|(key, sources)| (key.clone(), sources.join(", "))).collect();
         let text = "metadata key conflicts detected (please refer to the Alert API docs and Flux RFC 0008 for more information)";
-        let keys: Vec<&str> = told.keys().map(String::as_str).collect();
-        tracing::info!(alert = id(alert), conflictingKeys = keys.join(", "), "warning: {text}");
+        let keys: Vec<Value> =
+            conflicts.iter().map(|(key, sources)| json!({ "key": key, "sources": sources })).collect();
+        tracing::info!(
+            alert = logged(alert).as_slice(),
+            conflictingKeys = json!(keys).to_string().as_bytes(),
+            "warning: {text}"
+        );
         self.parts.events.emit(alert, Severity::Warning, "MetadataAppendFailed", text, told);
     }
 
@@ -299,7 +305,7 @@ impl Dispatcher {
             Ok(Some(found)) => Labels::Known(found.labels()),
             Ok(None) => Labels::Unreadable,
             Err(error) => {
-                tracing::error!(eventInvolvedObject = object.id(), error = %error, "cannot read the involved object");
+                tracing::error!(eventInvolvedObject = object.logged().as_slice(), error = %error, "cannot read the involved object");
                 Labels::Unreadable
             }
         }
@@ -360,6 +366,16 @@ fn prepare_delivery(
         step => step,
     };
     Ok(Prepared { settings, step, timeout: provider.spec.timeout() })
+}
+
+/// An Alert for the log, as JSON.
+fn logged(alert: &Alert) -> Vec<u8> {
+    let alert = json!({
+        "name": alert.name_any(),
+        "namespace": alert.namespace().unwrap_or_default(),
+        "providerName": alert.spec.provider_ref.name,
+    });
+    alert.to_string().into_bytes()
 }
 
 /// `namespace/name`.

@@ -5,7 +5,7 @@ use net::Secret;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::comment::{self, Comments};
+use super::comment::{self, Comments, Thread};
 use super::commit_status::{Words, newest_says, required_id, status, unless_said};
 use super::git_address::Repository;
 use super::settings::Settings;
@@ -71,27 +71,16 @@ pub fn plan(settings: &Settings, event: &Event) -> Result<Step, Error> {
 pub fn comment(settings: &Settings, event: &Event) -> Result<Step, Error> {
     let (host, token) = host(settings)?;
     let number = comment::number(event)?;
-    let marker = comment::marker("flux-pr-comment-key", &settings.uid, event);
-    let text = comment::body(&marker, event);
-    let whoami = call(Method::GET, host.repository.url("api/v1/user")?, token)?
-        .context("could not get the authenticated user: ");
-    let owned = Secret::new(token.expose());
-    let comments = Comments {
-        list: call(Method::GET, host.url(&format!("issues/{number}/comments?limit=100&page=1"))?, token)?
-            .context("could not list pull request comments: "),
-        create: call(Method::POST, host.url(&format!("issues/{number}/comments"))?, token)?
-            .json(&json!({ "body": text }))
-            .context("could not create pull request comment: "),
-        update: Box::new(move |id| {
-            Ok(call(Method::PATCH, host.url(&format!("issues/comments/{id}"))?, &owned)?
-                .json(&json!({ "body": text }))
-                .context("could not update pull request comment: "))
-        }),
+    let thread = Thread {
+        list: host.url(&format!("issues/{number}/comments?limit=100&page=1"))?,
+        create: host.url(&format!("issues/{number}/comments"))?,
+        one: host.url("issues/comments")?.into(),
+        edit: Method::PATCH,
         author: "/user/login",
-        marker,
+        key: "flux-pr-comment-key",
     };
-    Ok(whoami.then(move |reply| {
-        let user = reply.document()?;
-        Ok(comments.upsert(user.get("login").and_then(Value::as_str).unwrap_or_default()))
-    }))
+    let token = token.clone();
+    let comments =
+        Comments::new(settings, event, thread).by(Box::new(move |method, url| call(method, url, &token)));
+    comments.as_user(host.repository.url("api/v1/user")?, "login")
 }

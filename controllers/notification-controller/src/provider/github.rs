@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::comment::{self, Comments};
+use super::comment::{self, Comments, Thread};
 use super::commit_status::{Words, newest_says, required_id, status, unless_said};
 use super::git_address::Repository;
 use super::settings::Settings;
@@ -106,47 +106,29 @@ pub fn comment(settings: &Settings, event: &Event, now: Timestamp) -> Result<Ste
     let host = host(settings)?;
     let login = login(settings, &host, now)?;
     let number = comment::number(event)?;
-    let marker = comment::marker("flux-pr-comment-key", &settings.uid, event);
-    let text = comment::body(&marker, event);
     let api = host.api.clone();
-    let list = host.url(&format!("issues/{number}/comments?direction=asc&per_page=100&sort=created"))?;
-    let create = host.url(&format!("issues/{number}/comments"))?;
+    let thread = Thread {
+        list: host.url(&format!("issues/{number}/comments?direction=asc&per_page=100&sort=created"))?,
+        create: host.url(&format!("issues/{number}/comments"))?,
+        one: host.url("issues/comments")?.into(),
+        edit: Method::PATCH,
+        author: "/user/login",
+        key: "flux-pr-comment-key",
+    };
     let bot = login.bot_of_app();
+    let comments = Comments::new(settings, event, thread);
     login.then(Box::new(move |token| {
-        let owned = Secret::new(token.expose());
-        let comments = Comments {
-            list: call(Method::GET, list, token)?.context("could not list pull request comments: "),
-            create: call(Method::POST, create, token)?
-                .json(&json!({ "body": text }))
-                .context("could not create pull request comment: "),
-            update: Box::new(move |id| {
-                Ok(call(Method::PATCH, host.url(&format!("issues/comments/{id}"))?, &owned)?
-                    .json(&json!({ "body": text }))
-                    .context("could not update pull request comment: "))
-            }),
-            author: "/user/login",
-            marker,
-        };
-        match bot {
-            // An App writes under the name of its bot.
-            Some(jwt) => {
-                let whoami = call(Method::GET, address(&format!("{api}/app"))?, &jwt)?
-                    .context("could not get the GitHub App: ");
-                Ok(whoami.then(move |reply| {
-                    let app = reply.document()?;
-                    let slug = app.get("slug").and_then(Value::as_str).unwrap_or_default();
-                    Ok(comments.upsert(&format!("{slug}[bot]")))
-                }))
-            }
-            None => {
-                let whoami = call(Method::GET, address(&format!("{api}/user"))?, token)?
-                    .context("could not get the authenticated user: ");
-                Ok(whoami.then(move |reply| {
-                    let user = reply.document()?;
-                    Ok(comments.upsert(user.get("login").and_then(Value::as_str).unwrap_or_default()))
-                }))
-            }
-        }
+        let owned = token.clone();
+        let comments = comments.by(Box::new(move |method, url| call(method, url, &owned)));
+        // An App writes under the name of its bot.
+        let Some(jwt) = bot else { return comments.as_user(address(&format!("{api}/user"))?, "login") };
+        let whoami = call(Method::GET, address(&format!("{api}/app"))?, &jwt)?
+            .context("could not get the GitHub App: ");
+        Ok(whoami.then(move |reply| {
+            let app = reply.document()?;
+            let slug = app.get("slug").and_then(Value::as_str).unwrap_or_default();
+            comments.upsert(&format!("{slug}[bot]"))
+        }))
     }))
 }
 

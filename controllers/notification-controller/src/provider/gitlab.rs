@@ -5,7 +5,7 @@ use net::Secret;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::comment::{self, Comments};
+use super::comment::{self, Comments, Thread};
 use super::commit_status::{Words, required_id, status, unless_said};
 use super::git_address::{Repository, segment};
 use super::settings::Settings;
@@ -64,31 +64,16 @@ pub fn comment(settings: &Settings, event: &Event) -> Result<Step, Error> {
         segment(&repository.id),
         comment::number(event)?
     );
-    let marker = comment::marker("flux-mr-comment-key", &settings.uid, event);
-    let text = comment::body(&marker, event);
-    let whoami = call(Method::GET, repository.url("api/v4/user")?, token)?
-        .context("could not get the authenticated user: ");
-    let owned = Secret::new(token.expose());
-    let comments = Comments {
-        list: call(
-            Method::GET,
-            repository.url(&format!("{notes}?order_by=created_at&per_page=100&sort=asc"))?,
-            token,
-        )?
-        .context("could not list merge request notes: "),
-        create: call(Method::POST, repository.url(&notes)?, token)?
-            .json(&json!({ "body": text }))
-            .context("could not create merge request note: "),
-        update: Box::new(move |id| {
-            Ok(call(Method::PUT, repository.url(&format!("{notes}/{id}"))?, &owned)?
-                .json(&json!({ "body": text }))
-                .context("could not update merge request note: "))
-        }),
+    let thread = Thread {
+        list: repository.url(&format!("{notes}?order_by=created_at&per_page=100&sort=asc"))?,
+        create: repository.url(&notes)?,
+        one: repository.url(&notes)?.into(),
+        edit: Method::PUT,
         author: "/author/username",
-        marker,
+        key: "flux-mr-comment-key",
     };
-    Ok(whoami.then(move |reply| {
-        let user = reply.document()?;
-        Ok(comments.upsert(user.get("username").and_then(Value::as_str).unwrap_or_default()))
-    }))
+    let token = token.clone();
+    let comments =
+        Comments::new(settings, event, thread).by(Box::new(move |method, url| call(method, url, &token)));
+    comments.as_user(repository.url("api/v4/user")?, "username")
 }

@@ -73,7 +73,7 @@ impl EventServer {
         let decision = self.limiter.take(&event, self.epoch.0.elapsed());
         if !decision.passes {
             tracing::debug!(
-                eventInvolvedObject = event.involved.id(),
+                eventInvolvedObject = event.involved.logged().as_slice(),
                 "Discarding event, rate limiting duplicate events"
             );
             return self.limited(decision, StatusCode::TOO_MANY_REQUESTS);
