@@ -52,7 +52,7 @@ pub use health::{Assess, Covers, CustomHealth, FailFast, HealthMember, HealthReq
 pub use http::{Accept, Answer, Content, Http};
 pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules};
 pub use manifest::{Manifest, Preparation};
-pub use mapping::{Mapping, NoMapping, Resource};
+pub use mapping::{Mapping, NoMapping, Resource, ServerVersion};
 pub use outcome::{Action, Applied, Entry, Pruned};
 pub use policy::{Change, Listener, Policy, What};
 pub use preview::{Plan, PlannedObject};

@@ -107,19 +107,59 @@ pub struct Mapping {
     http: Http,
     index: Mutex<Option<(Arc<Index>, Instant)>>,
     reading: tokio::sync::Mutex<()>,
+    version: Mutex<Option<(ServerVersion, Instant)>>,
 }
+
+/// The version of an API server, as it tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ServerVersion {
+    /// The whole version, such as `v1.35.4`.
+    #[serde(rename = "gitVersion")]
+    pub git: String,
+    /// First number.
+    #[serde(default)]
+    pub major: String,
+    /// Second number; some add a `+`.
+    #[serde(default)]
+    pub minor: String,
+}
+
+/// A server is upgraded so rarely that its version may be this old.
+const VERSION_FOR: Duration = Duration::from_secs(600);
 
 /// A kind that is not found makes discovery run again, at most this often.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
 
 impl Mapping {
     pub(crate) fn new(http: Http) -> Self {
-        Self { http, index: Mutex::new(None), reading: tokio::sync::Mutex::new(()) }
+        Self {
+            http,
+            index: Mutex::new(None),
+            reading: tokio::sync::Mutex::new(()),
+            version: Mutex::new(None),
+        }
     }
 
     /// Forgets what was read, so that the next question reads again.
     pub fn invalidate(&self) {
         *lock(&self.index) = None;
+    }
+
+    /// The server's version; it may be ten minutes old.
+    ///
+    /// # Errors
+    /// When the server does not tell.
+    pub async fn server_version(&self) -> Result<ServerVersion, Failure> {
+        if let Some((version, at)) = lock(&self.version).as_ref()
+            && at.elapsed() < VERSION_FOR
+        {
+            return Ok(version.clone());
+        }
+        let answer = self.http.get("/version", Accept::Object).await?;
+        let version: ServerVersion = serde_json::from_slice(&answer.body)
+            .map_err(|e| Failure::transport(format!("/version: cannot read the answer: {e}")))?;
+        *lock(&self.version) = Some((version.clone(), Instant::now()));
+        Ok(version)
     }
 
     /// What the server serves, as `group/version` and `group/version/Kind`, sorted: no older than `within`. Asking again

@@ -84,6 +84,11 @@ impl Target {
         &self.0.hub.http
     }
 
+    /// The keys of the labels that mark owned objects.
+    pub fn policy_labels(&self) -> object::OwnerLabels {
+        self.policy().owner_labels()
+    }
+
     /// Waits, until a deadline, for the watch of owned objects to show an object with owner labels that was just written,
     /// so that whoever waits for its health is spared a watch of its own.
     pub async fn wait_shown(&self, object: &ObjectRef, deadline: Instant) {

@@ -31,7 +31,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
         ],
     ),
     (Layer::Io, &["artifact", "auth", "bucket", "decrypt", "git", "net", "oci", "verify"]),
-    (Layer::Kubernetes, &["api", "apply", "runtime", "testkit"]),
+    (Layer::Kubernetes, &["api", "apply", "release", "runtime", "testkit"]),
     (
         Layer::Controllers,
         &["helm-controller", "kustomize-controller", "notification-controller", "source-controller"],
@@ -55,6 +55,7 @@ const SEPARATIONS: &[(&str, &[&str], &str)] = &[
     ("runtime", ENGINES, "runtime knows no engine"),
     ("apply", SOURCES, "apply knows no source"),
     ("apply", ENGINES, "apply knows no engine"),
+    ("release", SOURCES, "release knows no source"),
     ("kustomize-controller", SOURCES, "kustomize-controller reads artifacts only"),
     ("helm-controller", SOURCES, "helm-controller reads artifacts only"),
     ("notification-controller", ENGINES, "notification-controller builds nothing"),
