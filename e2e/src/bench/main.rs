@@ -2,8 +2,10 @@
 
 mod converge;
 mod fleet;
+mod notifications;
 mod report;
 mod requests;
+mod wire;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +24,28 @@ struct Arguments {
 enum Command {
     /// From created to Ready: install, upgrade, forced no-op and idle of many Kustomizations on one repository
     Converge(Converge),
+    /// Events a second to notification-controller, none lost; then a flood of bad webhook calls that harms nobody
+    Notifications(Notifications),
+}
+
+/// How much, and for how long.
+#[derive(clap::Args)]
+pub(crate) struct Notifications {
+    /// Events a second
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    rate: u64,
+    /// How long, in seconds
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Bad webhook calls a second
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    calls: u64,
+    /// How long, in seconds
+    #[arg(long, default_value_t = 10)]
+    flood_seconds: u64,
+    /// Measures the controller in DIR instead of building it for release
+    #[arg(long, value_name = "DIR")]
+    our_bin: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -57,6 +81,7 @@ pub(crate) struct Converge {
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Converge(options) => converge::run(&options).await,
+        Command::Notifications(options) => notifications::run(&options).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,7 +12,6 @@ mod chat;
 mod delivery;
 mod events;
 mod flux;
-mod load;
 mod process;
 mod receivers;
 mod recorder;

@@ -91,6 +91,9 @@ enum Command {
         install, upgrade, forced no-op and idle of n Kustomizations on one repository: wall time, CPU seconds of each\n      \
         controller and of the API server, API requests by verb, peak RSS. With --flux-bin, also of the\n      \
         source-controller and kustomize-controller found in DIR, and the ratios.\n  \
+        notifications [--rate 1000] [--seconds 30] [--calls 10000] [--flood-seconds 10]\n      \
+        events a second to notification-controller, each delivered once or the exit code is 2; then bad webhook calls a\n      \
+        second, beside which events and good calls go on: rates, CPU seconds, peak RSS.\n  \
         helm [--charts DIR]\n      \
         the charts of ../shared/conformance/helm rendered by Helm's engine and by ours, in process and as commands:\n      \
         times, peak memory, ratios, and how time grows with templates and values.")]
