@@ -81,12 +81,12 @@ pub(crate) struct HelmFlags {
     /// Largest Helm repository index, in bytes.
     #[arg(long, default_value = "52428800", value_name = "BYTES")]
     pub helm_index_max_size: u64,
-    /// Largest Helm chart, in bytes. No effect: this release does not serve HelmChart.
-    #[arg(long, value_name = "BYTES")]
-    pub helm_chart_max_size: Option<u64>,
-    /// Largest file in a Helm chart, in bytes. No effect: this release does not serve HelmChart.
-    #[arg(long, value_name = "BYTES")]
-    pub helm_chart_file_max_size: Option<u64>,
+    /// Largest Helm chart, as an archive, in bytes.
+    #[arg(long, default_value = "10485760", value_name = "BYTES")]
+    pub helm_chart_max_size: u64,
+    /// Largest file in a Helm chart, in bytes.
+    #[arg(long, default_value = "5242880", value_name = "BYTES")]
+    pub helm_chart_file_max_size: u64,
     /// No effect: indexes are read from the disk as a stream, there is nothing to cache.
     #[arg(long, value_name = "N")]
     pub helm_cache_max_size: Option<u64>,
@@ -102,8 +102,6 @@ impl HelmFlags {
     /// The flags that were set in vain.
     pub(crate) fn in_vain(&self) -> impl Iterator<Item = &'static str> {
         [
-            (self.helm_chart_max_size.is_some(), "--helm-chart-max-size"),
-            (self.helm_chart_file_max_size.is_some(), "--helm-chart-file-max-size"),
             (self.helm_cache_max_size.is_some(), "--helm-cache-max-size"),
             (self.helm_cache_ttl.is_some(), "--helm-cache-ttl"),
             (self.helm_cache_purge_interval.is_some(), "--helm-cache-purge-interval"),
@@ -194,5 +192,6 @@ mod tests {
         assert!(flags(&["--no-cross-namespace-refs"]).is_err());
         let helm = flags(&["--helm-cache-max-size=10"]).expect("flags");
         assert_eq!(helm.helm.in_vain().collect::<Vec<_>>(), ["--helm-cache-max-size"]);
+        assert_eq!((helm.helm.helm_chart_max_size, helm.helm.helm_chart_file_max_size), (10 << 20, 5 << 20));
     }
 }

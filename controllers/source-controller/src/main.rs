@@ -2,6 +2,7 @@
 
 mod flags;
 mod gitrepository;
+mod helmchart;
 mod helmrepository;
 mod ocirepository;
 mod run;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::source::{GitInclude, GitRepository, Source};
+use api::source::{ChartSourceKind, GitInclude, GitRepository, HelmChart, HelmRepository, Source};
 use artifact::{Location, Retention};
 use runtime::controller::References;
 use runtime::events::host_name;
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::flags::{BINARY, Flags, OBJECT_LEVEL_WORKLOAD_IDENTITY};
 use crate::gitrepository::GitRepositories;
+use crate::helmchart::{Dependents, HelmCharts, Limits, Settled};
 use crate::helmrepository::HelmRepositories;
 use crate::ocirepository::OciRepositories;
 use crate::source::{Kind, Sources, artifact_digest, owned};
@@ -68,10 +69,28 @@ pub(crate) async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     let shared =
         Shared { process: &process, storage, requeue_dependency: flags.intervals.requeue_dependency };
     let clients = net::Clients::new(&user_agent);
+    let (git, helm) = (shared.controller("gitrepository"), shared.controller("helmrepository"));
+    let charts = shared.controller::<HelmChart>("helmchart");
+    let dependents = Dependents::new(charts.handle());
+    let limits = Limits {
+        index: flags.helm.helm_index_max_size,
+        chart: flags.helm.helm_chart_max_size,
+        file: flags.helm.helm_chart_file_max_size,
+    };
+    let kind = HelmCharts {
+        client: process.clients.own().clone(),
+        clients: clients.clone(),
+        repositories: helm.store(),
+        git: git.store(),
+        limits,
+        settled: Settled::default(),
+    };
+    let noting = dependents.clone();
     tokio::join!(
-        shared.git_repositories(stores),
-        shared.helm_repositories(clients.clone(), flags.helm.helm_index_max_size),
-        shared.oci_repositories(clients)
+        shared.git_repositories(git, stores, dependents.clone()),
+        shared.helm_repositories(helm, clients.clone(), limits, dependents),
+        shared.oci_repositories(clients),
+        shared.run(charts, kind, move |change| noting.note(change))
     );
     Ok(())
 }
@@ -84,8 +103,12 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    async fn git_repositories(&self, stores: git::Stores) {
-        let controller = self.controller::<GitRepository>("gitrepository");
+    async fn git_repositories(
+        &self,
+        controller: Controller<GitRepository>,
+        stores: git::Stores,
+        charts: Dependents,
+    ) {
         let kind = GitRepositories {
             client: self.process.clients.own().clone(),
             objects: controller.store(),
@@ -97,6 +120,7 @@ impl Shared<'_> {
         let on_change = move |change: &Change<GitRepository>| {
             let included = change.after.as_ref().map(|object| included(&change.key, &object.spec.include));
             includes.set(&change.key, included.unwrap_or_default());
+            charts.wake(ChartSourceKind::GitRepository, change);
             if artifact_changed(change) {
                 for object in includes.to(&change.key) {
                     handle.enqueue(object, Priority::High);
@@ -106,10 +130,18 @@ impl Shared<'_> {
         self.run(controller, kind, on_change).await;
     }
 
-    async fn helm_repositories(&self, clients: net::Clients, index_max_size: u64) {
-        let controller = self.controller("helmrepository");
-        let kind = HelmRepositories { client: self.process.clients.own().clone(), clients, index_max_size };
-        self.run(controller, kind, |_| {}).await;
+    async fn helm_repositories(
+        &self,
+        controller: Controller<HelmRepository>,
+        clients: net::Clients,
+        limits: Limits,
+        charts: Dependents,
+    ) {
+        let client = self.process.clients.own().clone();
+        let kind = HelmRepositories { client, clients, index_max_size: limits.index };
+        let on_change =
+            move |change: &Change<HelmRepository>| charts.wake(ChartSourceKind::HelmRepository, change);
+        self.run(controller, kind, on_change).await;
     }
 
     async fn oci_repositories(&self, clients: net::Clients) {

@@ -3,6 +3,7 @@
 //! An index may be tens of megabytes long. [`normalise`] reads it piece by piece and holds one version at a time; what it
 //! writes is an index in JSON with the versions sorted and the unusable ones left out, and [`find`] reads that.
 
+mod choose;
 mod lines;
 mod stored;
 mod version;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value as Json};
 use yaml::{Profile, ReadLimits};
 
 use crate::decode::{self, Shape, Struct};
+pub use choose::choose;
 use lines::{Line, Lines};
 pub use stored::find;
 pub use version::IndexVersion;
@@ -36,6 +38,31 @@ pub enum IndexError {
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// It has no such chart.
+    #[error("no chart name found")]
+    NoChart,
+    /// It has the chart in no version.
+    #[error("no chart version found")]
+    NoVersion,
+    /// None of the versions is in the range.
+    #[error("no '{chart}' chart with version matching '{wanted}' found")]
+    NoMatch {
+        /// Name of the chart.
+        chart: String,
+        /// The version or range.
+        wanted: String,
+    },
+    /// What is wanted is neither a version nor a range.
+    #[error("{0}")]
+    Range(String),
+}
+
+impl IndexError {
+    /// Whether the index can be read, and has not what is wanted of it.
+    #[must_use]
+    pub fn is_about_reference(&self) -> bool {
+        matches!(self, Self::NoChart | Self::NoVersion | Self::NoMatch { .. } | Self::Range(_))
+    }
 }
 
 /// Reads an index in YAML or JSON, and writes it as indented JSON to `out`: names sorted, the versions of a chart from the

@@ -50,7 +50,9 @@ pub use file::File;
 pub use folder::{Entry, EntryKind, FileTree, read_folder};
 pub use hook::{Event, Hook, HookRun};
 pub use ignore::{IgnoreRules, PathKind};
-pub use index::{IndexError, IndexVersion, find as find_in_index, normalise as normalise_index};
+pub use index::{
+    IndexError, IndexVersion, choose as choose_in_index, find as find_in_index, normalise as normalise_index,
+};
 pub use listing::{Part, listing, show_only};
 pub use load::Chart;
 pub use manifest::{Manifest, Notes, Rendering, Separators, assemble, source, split};
@@ -59,13 +61,14 @@ pub use order::{INSTALL_ORDER, UNINSTALL_ORDER, install_rank, uninstall_rank};
 pub use package::Package;
 pub use postrender::{PostRenderer, Stream, post_render};
 pub use record::{
-    Driver, Info, Release, SYSTEM_LABELS, Stamp, Status, StoredChart, StoredFile, check_labels,
+    Driver, Info, Release, SYSTEM_LABELS, Sorted, Stamp, Status, StoredChart, StoredFile, check_labels,
+    to_go_json,
 };
 pub use release_name::check_release_name;
 pub use render::{CompiledChart, Files, Request, SchemaCheck};
 pub use time::Time;
 pub use values::{
-    Nulls, Set, Table, Warnings, coalesce_values, floats, overlay, read_json_table, read_values, set,
-    to_json, to_value,
+    Nulls, Set, Table, Warnings, coalesce_values, floats, overlay, read_first_values, read_json_table,
+    read_values, set, to_json, to_value,
 };
 pub use wildcard::matches as matches_wildcard;

@@ -258,7 +258,7 @@ fn read_lock(file: &File) -> Result<Option<Lock>, Error> {
 }
 
 /// Go decodes into what is there: fields that the text does not name stay, in maps and in the items of lists, too.
-fn overlay(into: &mut serde_json::Map<String, Json>, from: serde_json::Map<String, Json>) {
+pub(crate) fn overlay(into: &mut serde_json::Map<String, Json>, from: serde_json::Map<String, Json>) {
     for (name, value) in from {
         match (into.get_mut(&name), value) {
             (Some(Json::Object(old)), Json::Object(new)) if name != "import-values" => overlay(old, new),

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::decode::{Shape, Struct};
+use crate::archive::{ArchiveLimits, unpack};
+use crate::decode::{self, Shape, Struct};
 use crate::error::Error;
+use crate::load::overlay;
 use crate::time::Time;
 
 /// What a chart says of itself. The order of the fields is that of Helm's JSON.
@@ -198,6 +200,39 @@ pub(crate) const LOCK: Struct = Struct {
 impl Metadata {
     pub(crate) fn from_fields(fields: Map<String, Json>) -> Result<Metadata, String> {
         serde_json::from_value(Json::Object(fields)).map_err(|error| error.to_string())
+    }
+
+    /// Reads `Chart.yaml`, and over it `requirements.yaml` if there is one. Nothing is checked, see
+    /// [`Metadata::validate`].
+    ///
+    /// # Errors
+    /// A file that is no YAML, or holds something else than metadata.
+    pub fn read(chart: &[u8], requirements: Option<&[u8]>) -> Result<Metadata, Error> {
+        let read = |name: &str, text: &[u8]| {
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            decode::read(text, &METADATA)
+                .map_err(|problem| Error::Load(format!("cannot load '{name}': {problem}")))
+        };
+        let mut fields = read("Chart.yaml", chart)?;
+        if let Some(requirements) = requirements {
+            overlay(&mut fields, read("requirements.yaml", requirements)?);
+        }
+        let mut metadata = Metadata::from_fields(fields).map_err(Error::Load)?;
+        if metadata.api_version.is_empty() {
+            "v1".clone_into(&mut metadata.api_version);
+        }
+        Ok(metadata)
+    }
+
+    /// Reads the metadata of a chart in an archive. Nothing is checked.
+    ///
+    /// # Errors
+    /// An archive that cannot be unpacked or has no `Chart.yaml`, and as [`Metadata::read`].
+    pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Metadata, Error> {
+        let files = unpack(bytes, limits)?;
+        let find = |name: &str| files.iter().find(|file| file.name == name).map(|file| &*file.data);
+        let chart = find("Chart.yaml").ok_or_else(|| Error::Load("no 'Chart.yaml' found".to_owned()))?;
+        Metadata::read(chart, find("requirements.yaml"))
     }
 
     /// True for charts that only lend their named templates.

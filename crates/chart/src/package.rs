@@ -1,6 +1,7 @@
 //! Charts into archives, as `helm package` writes them.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
@@ -9,7 +10,7 @@ use crate::error::Error;
 use crate::file::File;
 use crate::load::Chart;
 use crate::time::Time;
-use crate::values::to_value;
+use crate::values::{Table, to_value};
 
 /// A chart as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,19 @@ pub struct Package {
 const MARK: &[u8] = b"rr\x28\x00aHR0cHM6Ly95b3V0dS5iZS96OVV6MWljandyTQo=";
 
 impl Chart {
+    /// Replaces the default values, in `values.yaml` too. Without any the file is empty.
+    ///
+    /// # Errors
+    /// A chart without `values.yaml`.
+    pub fn set_default_values(&mut self, values: Table) -> Result<(), Error> {
+        let missing = || Error::Values("failed to locate values file: values.yaml".to_owned());
+        let file = self.values_file.as_mut().ok_or_else(missing)?;
+        let text = if values.is_empty() { String::new() } else { yaml(&values)? };
+        file.data = text.as_bytes().into();
+        self.values = Arc::new(values);
+        Ok(())
+    }
+
     /// Packs a chart with its sub-charts. Files without a time of their own get `now`.
     ///
     /// # Errors

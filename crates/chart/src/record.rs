@@ -31,6 +31,7 @@ use crate::metadata::{Lock, Metadata};
 use crate::time::Time;
 use crate::values::{Table, floats};
 
+pub use go_json::{Sorted, to_vec as to_go_json};
 pub use object::{Driver, SYSTEM_LABELS, Stamp, check_labels};
 
 /// Largest record, unpacked, in bytes.

@@ -37,6 +37,14 @@ pub fn read_values(text: &[u8]) -> Result<Table, Error> {
     read_documents(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).map_err(Error::Values)
 }
 
+/// Reads the first document of a text as values: what Helm does with values that are no file.
+///
+/// # Errors
+/// Text that is not YAML, or a document that is not a mapping.
+pub fn read_first_values(text: &[u8]) -> Result<Table, Error> {
+    read_table(text).map_err(Error::Values)
+}
+
 /// Reads a JSON object as values.
 ///
 /// # Errors

@@ -1,91 +1,12 @@
 //! HelmRepository: the index of a repository made with the real Helm, served over TLS and with a password.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use anyhow::{Context, Result, ensure};
-use kube::Api;
-use kube::api::DynamicObject;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use testkit::condition;
 use testkit::git::{Access, ServerOptions};
 
-use super::scene::{API, Scene, message, reason};
-
-const KIND: &str = "HelmRepository";
-
-/// A scene whose server has a chart repository below `charts`.
-struct Charts {
-    scene: Scene,
-    helm: PathBuf,
-    repositories: Api<DynamicObject>,
-}
-
-impl Charts {
-    async fn new(options: ServerOptions, flags: &[&str]) -> Result<Self> {
-        let scene = Scene::with(options, flags).await?;
-        let helm = scene.plane.peers().await?.helm;
-        let repositories = scene.plane.objects(API, KIND, Some(&scene.namespace))?;
-        let charts = Self { scene, helm, repositories };
-        std::fs::create_dir(charts.folder())?;
-        Ok(charts)
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.scene.git.root().join("charts")
-    }
-
-    fn url(&self) -> String {
-        self.scene.git.url("charts")
-    }
-
-    /// Packs versions of a chart and makes the index anew.
-    fn publish(&self, chart: &str, versions: &[&str]) -> Result<()> {
-        for version in versions {
-            let source = tempfile::tempdir()?;
-            let text = format!(
-                "apiVersion: v2\nname: {chart}\nversion: {version}\ndescription: |\n  Two\n\n  lines\n"
-            );
-            std::fs::write(source.path().join("Chart.yaml"), text)?;
-            self.helm(&["package".as_ref(), source.path(), "--destination".as_ref(), &self.folder()])?;
-        }
-        self.helm(&["repo".as_ref(), "index".as_ref(), &self.folder()])
-    }
-
-    fn helm(&self, arguments: &[&Path]) -> Result<()> {
-        let output = Command::new(&self.helm).args(arguments).output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
-    }
-
-    fn index(&self) -> PathBuf {
-        self.folder().join("index.yaml")
-    }
-
-    async fn apply(&self, name: &str, spec: Value) -> Result<()> {
-        let mut whole = json!({ "url": self.url(), "interval": "1h" });
-        let (Value::Object(whole_), Value::Object(spec)) = (&mut whole, spec) else { unreachable!() };
-        whole_.extend(spec);
-        self.scene.apply_kind(KIND, name, whole).await
-    }
-
-    async fn ready(&self, name: &str) -> Result<Value> {
-        self.scene.plane.ready(API, KIND, &self.scene.namespace, name).await
-    }
-
-    async fn until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
-        self.scene.plane.wait_for(&self.repositories, name, what, holds).await
-    }
-
-    /// Asks for a run and waits until it was handled.
-    async fn reconcile(&self, name: &str, token: &str) -> Result<Value> {
-        self.scene.annotate(&self.repositories, name, "reconcile.fluxcd.io/requestedAt", token).await?;
-        self.until(name, "the request is handled", |object| {
-            object["status"]["lastHandledReconcileAt"] == token
-        })
-        .await
-    }
-}
+use super::charts::Charts;
+use super::scene::{message, reason};
 
 fn versions(index: &Value, chart: &str) -> Vec<String> {
     let versions = index["entries"][chart].as_array().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! GitRepository, HelmRepository and OCIRepository on a real API server: the acceptance cases of source-controller that a user can see.
+//! GitRepository, HelmRepository, HelmChart and OCIRepository on a real API server: the acceptance cases of source-controller that a user can see.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -7,6 +7,10 @@
     reason = "a test"
 )]
 
+mod chart_from_files;
+mod chart_from_registry;
+mod chart_from_repository;
+mod charts;
 mod events;
 mod failures;
 mod helm;

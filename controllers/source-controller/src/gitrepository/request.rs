@@ -124,7 +124,7 @@ mod tests {
 
     fn secret(pairs: &[(&str, &str)]) -> NamedSecret {
         let data = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
-        NamedSecret { name: "apps/login".to_owned(), data }
+        NamedSecret { name: "apps/login".to_owned(), type_: "Opaque".to_owned(), data }
     }
 
     fn failure<T>(result: Result<T, Failure>) -> (Option<Type>, &'static str, String, Class) {

@@ -16,8 +16,8 @@ use crate::source::{Failure, NamedSecret, read_named};
 const REDIRECTS: usize = 10;
 
 /// Where a repository is, and with what it is asked.
-pub(super) struct Access {
-    pub url: Url,
+pub(crate) struct Access {
+    url: Url,
     settings: net::Settings,
     auth: HttpAuth,
     pass_credentials: bool,
@@ -26,9 +26,9 @@ pub(super) struct Access {
 
 /// Why a file of a repository could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
-    #[error("failed to fetch {url} : {status}")]
-    Status { url: String, status: String },
+pub(crate) enum FetchError {
+    #[error("failed to fetch {url} : {code}")]
+    Status { url: String, code: http::StatusCode },
     #[error("file exceeds the maximum size of {0} bytes")]
     TooLarge(u64),
     #[error("stopped after {REDIRECTS} redirects")]
@@ -41,38 +41,35 @@ pub(super) enum FetchError {
 
 impl Access {
     /// Reads the address and the Secrets of a repository of type `default`.
-    pub(super) async fn read(client: &Client, repository: &HelmRepository) -> Result<Self, Failure> {
-        let (spec, namespace) = (&repository.spec, repository.namespace().unwrap_or_default());
-        let secret = async |what: &str, name: Option<&str>| {
-            let Some(name) = name else { return Ok(None) };
-            read_named(client, &namespace, name).await.map(Some).map_err(|error| {
-                authentication(format!("failed to get {what} secret '{namespace}/{name}': {error}"))
-            })
-        };
+    pub(crate) async fn read(client: &Client, repository: &HelmRepository) -> Result<Self, Failure> {
+        let spec = &repository.spec;
         let url = repository_url(&spec.url)?;
-        let certificates =
-            secret("TLS authentication", spec.cert_secret_ref.as_ref().map(|secret| &*secret.name)).await?;
-        let login = secret("authentication", spec.secret_ref.as_ref().map(|secret| &*secret.name)).await?;
+        let secrets = Secrets::read(client, repository).await?;
         Ok(Self {
             url,
-            settings: net::Settings {
-                tls: tls(certificates.as_ref(), login.as_ref())?,
-                ..Default::default()
-            },
-            auth: match &login {
-                None => HttpAuth::None,
-                Some(login) => auth::basic(&login.name, &login.data).map_err(|error| {
-                    authentication(format!("failed to detect authentication methods: {error}"))
-                })?,
-            },
-            pass_credentials: spec.pass_credentials,
+            settings: secrets.settings()?,
+            auth: secrets.auth()?,
+            pass_credentials: repository.spec.pass_credentials,
             timeout: spec.timeout(),
         })
     }
 
+    /// The address of a file at the root of the repository.
+    pub(super) fn file(&self, name: &str) -> Url {
+        file_url(&self.url, name)
+    }
+
+    /// The address of an archive as an index names it: absolute, or relative to the repository.
+    ///
+    /// # Errors
+    /// A text that is no address.
+    pub(crate) fn archive(&self, reference: &str) -> Result<Url, String> {
+        resolve(&self.url, reference).map_err(|error| format!("failed to parse {reference} as URL: {error}"))
+    }
+
     /// Fetches a file into `sink`, at most `limit` bytes, and tells its length. Credentials go to the repository's own
     /// host only, unless they are to be passed on.
-    pub(super) async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         clients: &net::Clients,
         url: &Url,
@@ -131,8 +128,61 @@ impl Access {
     }
 }
 
-fn status(url: &Url, status: http::StatusCode) -> FetchError {
-    FetchError::Status { url: display_url(url), status: status.to_string() }
+/// The Secrets of a repository: certificates, and credentials.
+pub(super) struct Secrets {
+    pub certificates: Option<NamedSecret>,
+    pub login: Option<NamedSecret>,
+}
+
+impl Secrets {
+    pub(super) async fn read(client: &Client, repository: &HelmRepository) -> Result<Self, Failure> {
+        let (spec, namespace) = (&repository.spec, repository.namespace().unwrap_or_default());
+        let secret = async |what: &str, name: Option<&str>| {
+            let Some(name) = name else { return Ok(None) };
+            read_named(client, &namespace, name).await.map(Some).map_err(|error| {
+                authentication(format!("failed to get {what} secret '{namespace}/{name}': {error}"))
+            })
+        };
+        let certificates = spec.cert_secret_ref.as_ref().map(|secret| &*secret.name);
+        let login = spec.secret_ref.as_ref().map(|secret| &*secret.name);
+        Ok(Self {
+            certificates: secret("TLS authentication", certificates).await?,
+            login: secret("authentication", login).await?,
+        })
+    }
+
+    pub(super) fn settings(&self) -> Result<net::Settings, Failure> {
+        let tls = tls(self.certificates.as_ref(), self.login.as_ref())?;
+        Ok(net::Settings { tls, ..Default::default() })
+    }
+
+    pub(super) fn auth(&self) -> Result<HttpAuth, Failure> {
+        let Some(login) = &self.login else { return Ok(HttpAuth::None) };
+        auth::basic(&login.name, &login.data)
+            .map_err(|error| authentication(format!("failed to detect authentication methods: {error}")))
+    }
+}
+
+impl FetchError {
+    /// Whether other credentials or certificates would help.
+    pub(crate) fn is_authentication(&self) -> bool {
+        match self {
+            Self::Status { code, .. } => *code == http::StatusCode::UNAUTHORIZED,
+            Self::Net(error) => is_tls(error),
+            Self::TooLarge(_) | Self::Redirects | Self::Io(_) => false,
+        }
+    }
+}
+
+/// Whether a connection failed because one side does not trust the other.
+pub(super) fn is_tls(error: &net::Error) -> bool {
+    let net::Error::Request { reason, .. } = error else { return false };
+    let reason = reason.to_ascii_lowercase();
+    reason.contains("certificate") || reason.contains("tls")
+}
+
+fn status(url: &Url, code: http::StatusCode) -> FetchError {
+    FetchError::Status { url: display_url(url), code }
 }
 
 fn same_host(one: &Url, other: &Url) -> bool {
@@ -176,16 +226,29 @@ fn tls(certificates: Option<&NamedSecret>, login: Option<&NamedSecret>) -> Resul
     Ok(found)
 }
 
-fn authentication(message: String) -> Failure {
+pub(super) fn authentication(message: String) -> Failure {
     Failure::fetch(Reason::AuthenticationFailed, message)
 }
 
 /// The address of a file at the root of a repository; a query stays.
-pub(super) fn file_url(repository: &Url, file: &str) -> Url {
+fn file_url(repository: &Url, file: &str) -> Url {
     let mut url = repository.clone();
     let path = format!("{}/{file}", repository.path().trim_end_matches('/'));
     url.set_path(&path);
     url
+}
+
+/// An address that may be relative to a repository, whose query it then gets: it may hold a token.
+fn resolve(repository: &Url, reference: &str) -> Result<Url, url::ParseError> {
+    match Url::parse(reference) {
+        Err(url::ParseError::RelativeUrlWithoutBase) => {}
+        parsed => return parsed,
+    }
+    let mut base = repository.clone();
+    base.set_path(&format!("{}/", repository.path().trim_end_matches('/')));
+    let mut url = base.join(reference)?;
+    url.set_query(repository.query());
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -201,6 +264,20 @@ mod tests {
             ("https://h/charts?token=x", "https://h/charts/index.yaml?token=x"),
         ] {
             assert_eq!(file_url(&Url::parse(repository).unwrap(), "index.yaml").as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn archives_are_found_relative_to_the_repository() {
+        for (repository, reference, expected) in [
+            ("https://h/charts", "a-1.tgz", "https://h/charts/a-1.tgz"),
+            ("https://h/charts/", "sub/a-1.tgz", "https://h/charts/sub/a-1.tgz"),
+            ("https://h/charts?token=x", "a-1.tgz", "https://h/charts/a-1.tgz?token=x"),
+            ("https://h/charts", "/a-1.tgz", "https://h/a-1.tgz"),
+            ("https://h/charts?token=x", "https://cdn/a-1.tgz", "https://cdn/a-1.tgz"),
+        ] {
+            let found = resolve(&Url::parse(repository).unwrap(), reference).unwrap();
+            assert_eq!(found.as_str(), expected);
         }
     }
 

@@ -1,7 +1,7 @@
 //! One attempt: download the index, and store it in order when it is another.
 
 use std::fs::File;
-use std::io::{self, BufReader, Seek as _};
+use std::io::{self, Seek as _};
 
 use api::condition::{Reason, Type};
 use api::meta::Artifact;
@@ -9,7 +9,7 @@ use artifact::{Algorithm, Digest, Location};
 use chart::IndexError;
 
 use super::HelmRepositories;
-use super::access::{Access, FetchError, file_url};
+use super::{Access, index};
 use crate::source::{Attempt, Failure, Success, blocking};
 use crate::storage::Storage;
 
@@ -45,27 +45,12 @@ impl Download<'_, '_> {
         Ok(Success::new(format!("stored fetched index of {size} from '{}'", object.spec.url)))
     }
 
-    /// The index as the repository serves it, in a file without a name.
+    /// The index as the repository serves it.
     async fn download(&self, access: &Access) -> Result<File, Failure> {
-        let failed = |error: &FetchError| {
-            let message = format!(
-                "failed to fetch Helm repository index: failed to cache index to temporary file: {}",
-                match error {
-                    FetchError::TooLarge(limit) =>
-                        format!("index exceeds the maximum index file size of {limit} bytes"),
-                    error => error.to_string(),
-                }
-            );
-            Failure::fetch(Reason::Failed, message)
-        };
-        let mut file = tempfile::tempfile().map_err(|error| failed(&error.into()))?;
-        let url = file_url(&access.url, "index.yaml");
-        let limit = self.repositories.index_max_size;
-        access
-            .fetch(&self.repositories.clients, &url, limit, &mut file)
-            .await
-            .map_err(|error| failed(&error))?;
-        Ok(file)
+        let (clients, limit) = (&self.repositories.clients, self.repositories.index_max_size);
+        index::download(access, clients, limit).await.map_err(|error| {
+            Failure::fetch(Reason::Failed, format!("failed to fetch Helm repository index: {error}"))
+        })
     }
 
     async fn store(&mut self, index: File, revision: &str) -> Result<Artifact, Failure> {
@@ -76,18 +61,14 @@ impl Download<'_, '_> {
             revision: revision.to_owned(),
             now: self.attempt.stamp.now,
         };
-        // An index that cannot be read is no news.
-        let (work, normal) = blocking(move || {
-            let normal = work.normalise();
-            (work, normal)
-        })
-        .await?;
-        let normal = normal.map_err(|error| {
-            let message = format!("failed to load Helm repository from index YAML: {error}");
-            Failure::fetch(Reason::IndexationFailed, message)
-        })?;
+        let conditions = self.attempt.status.conditions.clone();
         self.attempt.outdated(Reason::NewRevision, &format!("new index revision '{revision}'"));
-        blocking(move || work.write(normal)).await?
+        let stored = blocking(move || work.write()).await?;
+        if let Err(Failure { reason: Reason::IndexationFailed, .. }) = stored {
+            // An index that cannot be read is no news.
+            self.attempt.status.conditions = conditions;
+        }
+        stored
     }
 }
 
@@ -123,54 +104,32 @@ struct Storing {
 }
 
 impl Storing {
-    /// The index in order, in a file without a name.
-    fn normalise(&self) -> Result<File, IndexError> {
-        let mut input = &self.index;
-        input.rewind()?;
-        let mut normal = io::BufWriter::new(tempfile::tempfile()?);
-        let mut spill = Spill(io::BufWriter::new(tempfile::tempfile()?));
-        chart::normalise_index(&mut BufReader::new(input), &mut spill, &mut normal)?;
-        normal.into_inner().map_err(|error| error.into_error().into())
-    }
-
-    fn write(self, mut normal: File) -> Result<Artifact, Failure> {
+    fn write(self) -> Result<Artifact, Failure> {
         let hex = self.revision.split_once(':').map_or(&*self.revision, |(_, hex)| hex);
-        let copy = |sink: &mut dyn io::Write| {
-            normal
-                .rewind()
-                .and_then(|()| io::copy(&mut normal, sink))
-                .map(drop)
-                .map_err(artifact::Error::Malformed)
-        };
-        self.storage
-            .file(&self.location, &format!("index-{hex}.yaml"), &self.revision, self.now, copy)
-            .map_err(|error: artifact::Error| Failure::writing("unable to save artifact to storage", &error))
+        let file = format!("index-{hex}.yaml");
+        let fill = |sink: &mut dyn io::Write| Ok(index::normalise(&self.index, sink)?);
+        let written = self.storage.file(&self.location, &file, &self.revision, self.now, fill);
+        written.map_err(|error: Writing| match error {
+            Writing::Index(error) => {
+                // The lock of the file that never came would stay for ever.
+                if let Err(error) = self.storage.remove(&self.location, &file) {
+                    tracing::error!(error = %error, "cannot remove the lock of an index");
+                }
+                let message = format!("failed to load Helm repository from index YAML: {error}");
+                Failure::fetch(Reason::IndexationFailed, message)
+            }
+            Writing::Storage(error) => Failure::writing("unable to save artifact to storage", &error),
+        })
     }
 }
 
-/// Written in large pieces, then read in small ones.
-struct Spill(io::BufWriter<File>);
-
-impl io::Write for Spill {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl io::Read for Spill {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.get_mut().read(bytes)
-    }
-}
-
-impl io::Seek for Spill {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
-    }
+/// Why an index was not written.
+#[derive(Debug, thiserror::Error)]
+enum Writing {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Storage(#[from] artifact::Error),
 }
 
 /// A size as people read it: four digits, powers of a thousand.

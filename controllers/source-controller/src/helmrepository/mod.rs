@@ -3,13 +3,17 @@
 
 mod access;
 mod attempt;
+pub(crate) mod index;
+mod registry;
 
 use api::condition::{Scope, Type};
 use api::source::{HelmRepository, HelmRepositoryType};
 use kube::Client;
 
 use crate::source::{Attempt, Failure, Kind, Success};
+pub(crate) use access::{Access, FetchError};
 use attempt::Download;
+pub(crate) use registry::{RegistryAccess, is_authentication};
 
 /// What attempts work with.
 pub(crate) struct HelmRepositories {

@@ -11,6 +11,8 @@ pub(crate) enum Class {
     Stall,
     /// Something else has to come first; looked at again after the dependency interval, without back-off.
     Wait,
+    /// Something else has to come first, and will wake the object; the interval is a safety net.
+    Await,
 }
 
 /// A failed step.
@@ -106,6 +108,7 @@ impl Failure {
             Class::Retry => Attempt::Failed(self.message.clone()),
             Class::Stall => Attempt::Stalled { reason: self.reason, message: self.message.clone() },
             Class::Wait => Attempt::Waiting { after: Some(wait) },
+            Class::Await => Attempt::Waiting { after: None },
         }
     }
 }

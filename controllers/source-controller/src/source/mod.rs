@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use api::condition::{Reason, Scope, Type};
 use api::source::{Source, SourceStatus};
+use runtime::Key;
 use runtime::events::Recorder;
 use runtime::status::Writer;
 use runtime::watch::Watched;
@@ -48,6 +49,9 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     fn is_static(_object: &Self::Object) -> bool {
         false
     }
+
+    /// The object is gone: drops what is held for it. Must not block.
+    fn forget(&self, _key: &Key) {}
 }
 
 /// How an attempt succeeded.

@@ -32,6 +32,10 @@ impl<K: Kind> Reconciler for Sources<K> {
             Err(error) => Outcome::Failed(error.into()),
         }
     }
+
+    fn forget(&self, key: &Key) {
+        self.kind.forget(key);
+    }
 }
 
 impl<K: Kind> Sources<K> {
@@ -210,7 +214,7 @@ impl<K: Kind> Sources<K> {
         }
         let severity = match failure.class {
             Class::Retry | Class::Stall => Severity::Warning,
-            Class::Wait => Severity::Trace,
+            Class::Wait | Class::Await => Severity::Trace,
         };
         self.emit(object, severity, failure.reason, &failure.message, None);
     }

@@ -11,6 +11,8 @@ use super::Failure;
 pub(crate) struct NamedSecret {
     /// `namespace/name`.
     pub name: String,
+    /// Its type.
+    pub type_: String,
     /// Its data.
     pub data: Data,
 }
@@ -41,5 +43,5 @@ pub(crate) async fn read_named(
     name: &str,
 ) -> Result<NamedSecret, runtime::Error> {
     let secret = Secret::read(client, namespace, name).await?;
-    Ok(NamedSecret { name: secret.id(), data: secret.into_data() })
+    Ok(NamedSecret { name: secret.id(), type_: secret.type_.clone(), data: secret.into_data() })
 }

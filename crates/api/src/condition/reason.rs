@@ -151,6 +151,10 @@ pub enum Reason {
     StatOperationFailed,
     /// The link of the status URL could not be updated.
     SymlinkUpdateFailed,
+    /// The version of a chart cannot carry metadata.
+    MetadataPatchError,
+    /// A chart could not be made for a reason that has no word of its own.
+    Unknown,
     /// The kind of source is not supported.
     UnsupportedSourceKind,
     /// A URL cannot be used.
@@ -329,6 +333,8 @@ impl Reason {
             Self::SourceUnavailable => "SourceUnavailable",
             Self::StatOperationFailed => "StatOperationFailed",
             Self::SymlinkUpdateFailed => "SymlinkUpdateFailed",
+            Self::MetadataPatchError => "MetadataPatchError",
+            Self::Unknown => "Unknown",
             Self::UnsupportedSourceKind => "UnsupportedSourceKind",
             Self::UrlInvalid => "URLInvalid",
             Self::ValuesFilesError => "ValuesFilesError",
@@ -455,6 +461,8 @@ impl Reason {
         Self::SourceUnavailable,
         Self::StatOperationFailed,
         Self::SymlinkUpdateFailed,
+        Self::MetadataPatchError,
+        Self::Unknown,
         Self::UnsupportedSourceKind,
         Self::UrlInvalid,
         Self::ValuesFilesError,

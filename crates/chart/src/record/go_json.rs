@@ -8,7 +8,12 @@ use serde_json::ser::Formatter;
 
 use crate::values::Table;
 
-pub(super) fn to_vec(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+/// A value as Go's encoder writes it on one line, without a line break at the end. Objects of [`Table`]s are written in
+/// their order: see [`Sorted`].
+///
+/// # Errors
+/// What is no JSON, such as a map whose keys are no texts.
+pub fn to_vec(value: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     let mut out = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, GoFormatter))?;
     Ok(out)
@@ -47,8 +52,8 @@ impl Formatter for GoFormatter {
     }
 }
 
-/// JSON whose objects are written in the order of their keys.
-struct Sorted<'j>(&'j Json);
+/// JSON whose objects are written in the order of their keys' bytes, as Go does it.
+pub struct Sorted<'j>(pub &'j Json);
 
 impl Serialize for Sorted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -60,6 +65,7 @@ impl Serialize for Sorted<'_> {
     }
 }
 
+/// Writes a table as [`Sorted`] does.
 pub(super) fn sorted<S: Serializer>(table: &Table, serializer: S) -> Result<S::Ok, S::Error> {
     let mut entries: Vec<(&String, &Json)> = table.iter().collect();
     entries.sort_by_key(|(key, _)| *key);
