@@ -74,7 +74,7 @@ impl IgnoreRules {
     }
 
     /// The pointers that hold for an object.
-    pub(crate) fn paths(&self, object: &Value) -> Vec<&str> {
+    pub fn paths(&self, object: &Value) -> Vec<&str> {
         self.rules
             .iter()
             .filter(|rule| rule.matches(object))
@@ -139,7 +139,7 @@ impl Compiled {
 }
 
 /// Removes the value at a pointer; a pointer to nothing does nothing.
-pub(crate) fn remove(object: &mut Value, pointer: &str) {
+pub fn remove(object: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else {
         return;
     };

@@ -50,13 +50,14 @@ pub use error::{Error, Refusal};
 pub use failure::Failure;
 pub use health::{Assess, Covers, CustomHealth, FailFast, HealthMember, HealthRequest, HealthSet, Verdict};
 pub use http::{Accept, Answer, Content, Http};
-pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules};
+pub use ignore::{IgnoreError, IgnoreRule, IgnoreRules, remove as remove_pointer};
 pub use manifest::{Manifest, Preparation};
 pub use mapping::{Mapping, NoMapping, Resource, ServerVersion};
 pub use outcome::{Action, Applied, Entry, Pruned};
 pub use policy::{Change, Listener, Policy, What};
 pub use preview::{Plan, PlannedObject};
 pub use target::{Target, Targets};
+pub use unknown::prune as drop_unknown;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

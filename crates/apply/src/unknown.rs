@@ -37,7 +37,7 @@ const GROUPS: [&str; 21] = [
 
 /// Removes the fields that a refusal names. Returns their paths; empty when it is about something else, or about a kind
 /// whose unknown fields count.
-pub(crate) fn prune(object: &mut Value, gvk: &Gvk, message: &str) -> Vec<String> {
+pub fn prune(object: &mut Value, gvk: &Gvk, message: &str) -> Vec<String> {
     let role =
         gvk.group == "rbac.authorization.k8s.io" && matches!(gvk.kind.as_str(), "Role" | "ClusterRole");
     if role || !GROUPS.contains(&gvk.group.as_str()) || !message.contains(COMPLAINT) {

@@ -22,9 +22,12 @@
 
 mod action;
 mod cluster;
+mod crds;
+pub mod drift;
 mod error;
 mod hooks;
 mod install;
+mod inventory;
 mod legacy;
 mod log;
 mod managers;
@@ -44,8 +47,10 @@ mod write;
 
 pub use action::{Change, Failed, Hooks, Method, MethodChoice, Outcome, Ownership};
 pub use cluster::Cluster;
+pub use crds::{CrdOptions, CrdPolicy, apply_crds};
 pub use error::Error;
 pub use install::{Install, Namespaces, Reuse};
+pub use inventory::inventory;
 pub use log::Log;
 pub use postrender::{PostRender, Step};
 pub use render::{Dns, RenderOptions, Schemas};

@@ -143,6 +143,20 @@ impl Cluster {
         Ok(Live { value: value(&answer).map_err(|failure| problem(&failure))?, created })
     }
 
+    /// What a server-side apply would make of an object.
+    pub(crate) async fn dry_run(&self, object: &Built) -> Result<Value, Failure> {
+        let path = format!(
+            "{}?fieldManager={}&force=true&dryRun=All",
+            object.resource.item(&object.reference),
+            self.manager()
+        );
+        let sent = self
+            .http()
+            .send(Method::PATCH, &path, Accept::Object, Content::Apply, bytes(&object.value))
+            .await;
+        sent.and_then(|answer| value(&answer))
+    }
+
     /// Creates an object.
     pub(crate) async fn create(&self, object: &Built) -> Result<Live, Failure> {
         let path = format!(
