@@ -8,7 +8,7 @@ use crate::error::BuildErrors;
 use crate::fs::{FileSystem, clean};
 use crate::inputs::Inputs;
 use crate::kustomization::SortOptions;
-use crate::load::{Fetch, Place, Session};
+use crate::load::{Outside, Place, Session};
 use crate::options::{Options, Reorder};
 use crate::origin::{Origin, list_to_yaml};
 use crate::refs::{resolve_vars, update_names};
@@ -47,23 +47,20 @@ impl Build {
 /// # Errors
 /// Every independent problem of the inputs, each with its file, field and, where known, line.
 pub fn build(fs: &dyn FileSystem, root: &str, options: &Options) -> Result<Build, BuildErrors> {
-    finished(Session::new(fs, options, None), root, options)
+    build_with(fs, root, options, Outside::default())
 }
 
-/// As [`build`], with what lies on the network fetched by `fetch`.
+/// As [`build`], with the caller's ways to fetch what lies on the network and to render charts.
 ///
 /// # Errors
-/// As [`build`]; and what `fetch` could not fetch.
-pub fn build_with_remotes(
+/// As [`build`]; and what could not be fetched or rendered.
+pub fn build_with(
     fs: &dyn FileSystem,
     root: &str,
     options: &Options,
-    fetch: &Fetch<'_>,
+    outside: Outside<'_>,
 ) -> Result<Build, BuildErrors> {
-    finished(Session::new(fs, options, Some(fetch)), root, options)
-}
-
-fn finished(mut session: Session<'_>, root: &str, options: &Options) -> Result<Build, BuildErrors> {
+    let mut session = Session::new(fs, options, outside);
     let resources = run(&mut session, root);
     let mut yaml = String::new();
     if session.errors.is_empty() {

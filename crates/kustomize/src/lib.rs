@@ -19,8 +19,9 @@
 //! # Ok::<(), kustomize::BuildErrors>(())
 //! ```
 //!
-//! Remote bases and files are refused by [`build`]; with [`build_with_remotes`] the caller fetches them. Not done here, each
-//! with an error that says so: charts (`helmCharts`), KRM functions and exec plugins. What kustomize reads from comments (kpt's schemas) is not read.
+//! Remote bases and files, and charts (`helmCharts`), are refused by [`build`]; with [`build_with`] the caller fetches and
+//! renders them. Not done here, each with an error that says so: KRM functions and exec plugins. What kustomize reads from
+//! comments (kpt's schemas) is not read.
 
 mod build;
 mod config;
@@ -40,12 +41,13 @@ mod select;
 mod target;
 mod transform;
 
-pub use build::{Build, build, build_with_remotes};
+pub use build::{Build, build, build_with};
 pub use error::{BuildError, BuildErrors};
 pub use fs::{
     DiskFileSystem, FileSystem, FsError, MemoryFileSystem, OverlayFileSystem, base_name, clean, join, parent,
 };
+pub use generate::{ChartInflation, Inflate};
 pub use inputs::Inputs;
-pub use load::{Fetch, Fetched, Remote, RemoteDirectory};
+pub use load::{Fetch, Fetched, Outside, Remote, RemoteDirectory};
 pub use options::{Limits, LoadRestrictions, Options, Reorder, RootDecoding};
 pub use resource::{Gvk, Resource, ResourceId};

@@ -1,8 +1,8 @@
 //! What a build promises beyond its output: all errors at once, limits, confinement, what it read.
 
 use kustomize::{
-    Build, BuildErrors, Fetched, LoadRestrictions, MemoryFileSystem, Options, Remote, RootDecoding, build,
-    build_with_remotes,
+    Build, BuildErrors, Fetched, LoadRestrictions, MemoryFileSystem, Options, Outside, Remote, RootDecoding,
+    build, build_with,
 };
 
 const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n";
@@ -232,7 +232,9 @@ fn the_caller_fetches_what_is_remote() {
         }
     };
     let options = Options::command_line();
-    let built = build_with_remotes(&files, "app", &options, &fetch).unwrap().to_yaml();
+    let built = build_with(&files, "app", &options, Outside { fetch: Some(&fetch), ..Outside::default() })
+        .unwrap()
+        .to_yaml();
     assert!(
         built.contains("path: base/a.yaml\n      repo: https://example.com/org/repo\n      ref: v1"),
         "{built}"
@@ -257,9 +259,15 @@ fn a_fetched_repository_is_a_limit_of_its_own() {
         ("private/a.yaml", CONFIG_MAP),
     ]);
     let fetch = |_: &Remote| Ok(Fetched::Checkout("checkout".to_owned()));
-    let failure = build_with_remotes(&files, "app", &Options::default(), &fetch).unwrap_err().to_string();
+    let failure =
+        build_with(&files, "app", &Options::default(), Outside { fetch: Some(&fetch), ..Outside::default() })
+            .unwrap_err()
+            .to_string();
     assert!(failure.contains("outside of the repository"), "{failure}");
     let fetch = |_: &Remote| Err("no route to host".to_owned());
-    let failure = build_with_remotes(&files, "app", &Options::default(), &fetch).unwrap_err().to_string();
+    let failure =
+        build_with(&files, "app", &Options::default(), Outside { fetch: Some(&fetch), ..Outside::default() })
+            .unwrap_err()
+            .to_string();
     assert!(failure.ends_with("github.com/org/repo: no route to host"), "{failure}");
 }

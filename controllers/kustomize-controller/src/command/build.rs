@@ -10,10 +10,12 @@ use std::sync::LazyLock;
 use api::kustomize::Kustomization;
 use clap::{Args, ValueEnum};
 use kustomize::{
-    DiskFileSystem, LoadRestrictions, MemoryFileSystem, Options, OverlayFileSystem, Remote, Reorder,
+    ChartInflation, DiskFileSystem, FileSystem, LoadRestrictions, MemoryFileSystem, Options, Outside,
+    OverlayFileSystem, Remote, Reorder,
 };
 use runtime::options::go_bool;
 
+use super::charts;
 use super::remote::Fetcher;
 use crate::kustomization::generated;
 
@@ -38,6 +40,15 @@ pub struct Arguments {
     /// Add the label app.kubernetes.io/managed-by.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub enable_managedby_label: bool,
+    /// Render the charts of `helmCharts`, which must lie in the source.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    pub enable_helm: bool,
+    /// API versions that charts see, unless the kustomization lists some.
+    #[arg(long, value_name = "VERSION")]
+    pub helm_api_versions: Vec<String>,
+    /// Version of Kubernetes that charts see, unless the kustomization gives one.
+    #[arg(long, value_name = "VERSION")]
+    pub helm_kube_version: Option<String>,
     /// A file with a Flux Kustomization whose spec is merged into the build.
     #[arg(long, value_name = "FILE")]
     pub kustomization_file: Option<PathBuf>,
@@ -46,13 +57,10 @@ pub struct Arguments {
     pub foreign: Foreign,
 }
 
-/// Flags of `kustomize build` for functions, plugins and charts, which run other programs. None is ever run here, so those
+/// Flags of `kustomize build` for functions and plugins, which run other programs. None is ever run here, so those
 /// that only matter to such programs change nothing, and those that ask for one are refused.
 #[derive(Debug, Clone, Args)]
 pub struct Foreign {
-    /// Refused: charts are not inflated; use a HelmRelease.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
-    enable_helm: bool,
     /// Refused: no program is run.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
     enable_exec: bool,
@@ -77,16 +85,10 @@ pub struct Foreign {
     /// Changes nothing: errors have no stack traces.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
     stack_trace: bool,
-    /// Changes nothing without `--enable-helm`, which is refused.
+    /// Changes nothing: charts are rendered without a program.
     #[arg(long, value_name = "COMMAND", hide = true)]
     helm_command: Option<String>,
-    /// Changes nothing without `--enable-helm`, which is refused.
-    #[arg(long, value_name = "VERSIONS", hide = true)]
-    helm_api_versions: Vec<String>,
-    /// Changes nothing without `--enable-helm`, which is refused.
-    #[arg(long, value_name = "VERSION", hide = true)]
-    helm_kube_version: Option<String>,
-    /// Changes nothing without `--enable-helm`, which is refused.
+    /// Changes nothing: errors say what there is to say.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool, hide = true)]
     helm_debug: bool,
 }
@@ -95,10 +97,6 @@ impl Foreign {
     /// Why the flags cannot be followed.
     fn refusal(&self) -> Option<&'static str> {
         [
-            (
-                self.enable_helm,
-                "--enable-helm: charts are not inflated by a build; deploy them with a HelmRelease",
-            ),
             (self.enable_exec, "--enable-exec: exec functions are not run; commit what they make"),
             (
                 self.enable_alpha_plugins,
@@ -174,12 +172,21 @@ pub fn run(arguments: &Arguments, no_remote_bases: bool) -> Result<ExitCode, Str
     let root =
         directory.to_str().ok_or("the directory's path is not UTF-8")?.trim_start_matches('/').to_owned();
     let build = match &arguments.kustomization_file {
-        None if no_remote_bases => kustomize::build(&files, &root, &options),
         None => {
             // Most builds need no network, so that nothing is set up before one asks.
             let fetcher = LazyLock::new(Fetcher::new);
             let fetch = |remote: &Remote| fetcher.as_ref().map_err(Clone::clone)?.fetch(remote);
-            kustomize::build_with_remotes(&files, &root, &options, &fetch)
+            let cluster = charts::Cluster {
+                api_versions: &arguments.helm_api_versions,
+                kube_version: arguments.helm_kube_version.as_deref(),
+            };
+            let inflate =
+                |files: &dyn FileSystem, chart: &ChartInflation| charts::render(files, chart, &cluster);
+            let outside = Outside {
+                fetch: if no_remote_bases { None } else { Some(&fetch) },
+                inflate: if arguments.enable_helm { Some(&inflate) } else { None },
+            };
+            kustomize::build_with(&files, &root, &options, outside)
         }
         Some(file) => {
             let object = read(file)?;

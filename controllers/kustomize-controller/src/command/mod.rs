@@ -1,6 +1,7 @@
 //! The commands beside the controller: `build` and `diff`.
 
 pub mod build;
+mod charts;
 pub mod diff;
 mod remote;
 

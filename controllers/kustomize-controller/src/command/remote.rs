@@ -62,7 +62,7 @@ impl Fetcher {
 mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
 
-    use kustomize::{MemoryFileSystem, Options, build_with_remotes};
+    use kustomize::{MemoryFileSystem, Options, Outside, build_with};
 
     use super::*;
 
@@ -97,8 +97,13 @@ mod tests {
             let mut files = MemoryFileSystem::new();
             files.insert("kustomization.yaml", format!("resources: ['{entry}']\n"));
             let fetch = |remote: &Remote| fetcher.fetch(remote);
-            build_with_remotes(&files, "", &Options::command_line(), &fetch)
-                .map_err(|errors| errors.to_string())
+            build_with(
+                &files,
+                "",
+                &Options::command_line(),
+                Outside { fetch: Some(&fetch), ..Outside::default() },
+            )
+            .map_err(|errors| errors.to_string())
         };
         assert!(build(&format!("{server}/a.yaml")).unwrap().to_yaml().contains("name: a"));
         let missing = build(&format!("{server}/b.yaml?token=secret")).unwrap_err();

@@ -23,6 +23,11 @@ pub fn known(
             "no apiVersion in an item of a list that is not a List, which a patch with a target makes empty",
         );
     }
+    if let (Ok(theirs), Ok(ours)) = (theirs, ours)
+        && comments(case).iter().any(|comment| theirs.replacen(comment, "", 1) == *ours)
+    {
+        return Some("the comment behind the source of a replacement goes into the YAML in a string with it");
+    }
     let Err(error) = theirs else { return None };
     if error.contains("panic: runtime error") || error.contains("panic: interface conversion") {
         return Some("kustomize crashes");
@@ -36,4 +41,27 @@ pub fn known(
         return Some("kustomize cannot read what it has written: a comment next to an empty `{}` or `[]`");
     }
     None
+}
+
+/// The comments of the case, with a space in front of each, that do not stand in a string.
+fn comments(case: &Case) -> Vec<String> {
+    let behind =
+        |line: &str| line.find(" #").and_then(|at| line.get(at..)).map(|text| text.trim_end().to_owned());
+    let mut found: Vec<String> =
+        case.files.iter().flat_map(|(_, content)| content.lines().filter_map(behind)).collect();
+    let documents = case.files.iter().filter_map(|(_, content)| {
+        yaml::read_documents(content.as_bytes(), &yaml::ReadLimits::default()).ok()
+    });
+    for document in documents.flatten() {
+        found.retain(|comment| !in_a_string(&document, comment.trim_start()));
+    }
+    found
+}
+
+fn in_a_string(value: &yaml::Value, text: &str) -> bool {
+    match value {
+        yaml::Value::Scalar(scalar) => scalar.text().contains(text),
+        yaml::Value::Seq(items) => items.iter().any(|item| in_a_string(item, text)),
+        yaml::Value::Map(map) => map.values().any(|item| in_a_string(item, text)),
+    }
 }

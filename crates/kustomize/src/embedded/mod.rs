@@ -80,13 +80,21 @@ fn edited(original: &str, edits: &[Edit]) -> Option<String> {
         done = *end;
     }
     out.push_str(original.get(done..)?);
-    // The layout must not change what the document says.
-    let laid_out = layout::laid_out(&out).filter(|text| parse(text).is_some() && parse(text) == parse(&out));
-    let mut out = laid_out.unwrap_or(out);
+    let mut out = laid_out(&out).unwrap_or(out);
     for (index, (_, _, after)) in holes.iter().enumerate() {
         out = filled(&out, &hole(index), after)?;
     }
     Some(out)
+}
+
+/// The text in the layout of Go's YAML; `None` where that would change what the document says.
+fn laid_out(text: &str) -> Option<String> {
+    let document = parse(text)?;
+    let same = |laid_out: &String| parse(laid_out).as_ref() == Some(&document);
+    // A block at the end of the text has lost the line break that its header promises.
+    let chomped =
+        || text.rfind("|\n").map(|at| format!("{}|-{}", text.split_at(at).0, text.split_at(at + 1).1));
+    layout::laid_out(text).filter(same).or_else(|| layout::laid_out(&chomped()?).filter(same))
 }
 
 /// The word that stands for a new scalar: characters that no document has.
@@ -126,8 +134,7 @@ fn extended(document: &Value, original: &str) -> Option<String> {
         }
     }
     let kept = after.len() == before.len() + added.len() && !before.is_empty();
-    let own = layout::laid_out(original).filter(|text| parse(text).as_ref() == Some(&Value::Map(before)));
-    let text = format!("{}\n{}\n", own?.trim_end(), print::printed(&Value::Map(added))?);
+    let text = format!("{}\n{}\n", laid_out(original)?.trim_end(), print::printed(&Value::Map(added))?);
     Some(text).filter(|text| kept && parse(text).as_ref() == Some(document))
 }
 

@@ -1,11 +1,14 @@
-//! ConfigMaps and Secrets made of files, env files and literals, and the hashes in their names.
+//! ConfigMaps and Secrets made of files, env files and literals, and the hashes in their names; charts.
 
+mod charts;
 mod data;
 mod hash;
 mod pairs;
 
 use yaml::{Entry, Map, Scalar, Value};
 
+pub(crate) use charts::inflate;
+pub use charts::{ChartInflation, Inflate};
 pub(crate) use data::merge_generated;
 pub(crate) use pairs::{Pair, read_pairs};
 

@@ -44,7 +44,7 @@ impl Findings {
         Self { takes_any_scalar: true, ..Self::default() }
     }
 
-    fn wrong(&mut self, path: &str, value: &Value, expected: &str) {
+    pub(crate) fn wrong(&mut self, path: &str, value: &Value, expected: &str) {
         let mut message = format!("must be {expected}, not {}", type_name(value));
         if expected == "a string" && (value.is_boolean() || value.is_number()) {
             message.push_str(" (put it in quotes)");
@@ -112,6 +112,11 @@ impl<'a> Fields<'a> {
     /// The value of a field with its path, as it was written.
     pub(crate) fn value(&self, name: &str) -> Option<(String, &'a Value)> {
         self.values.get(name).map(|(key, value)| (child(&self.path, key), *value))
+    }
+
+    /// The path of a field, given or not.
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        self.value(name).map_or_else(|| child(&self.path, name), |(path, _)| path)
     }
 
     pub(crate) fn string(&self, findings: &mut Findings, name: &str) -> String {

@@ -1,11 +1,13 @@
 //! The kustomization file: its fields, typed.
 
+mod charts;
 pub(crate) mod decode;
 mod parse;
 mod parts;
 
 use std::collections::BTreeMap;
 
+pub(crate) use charts::{HelmChart, ValuesMerge, decode_plugin as decode_chart_plugin};
 pub(crate) use parse::parse;
 pub(crate) use parts::{
     decode_field_spec, decode_generator, decode_generator_options, decode_image, decode_patch,
@@ -40,7 +42,7 @@ pub(crate) struct Kustomization {
     pub(crate) crds: Vec<String>,
     pub(crate) config_map_generator: Vec<Generator>,
     pub(crate) secret_generator: Vec<Generator>,
-    pub(crate) helm_charts: usize,
+    pub(crate) helm_charts: Vec<HelmChart>,
     pub(crate) generator_options: Option<GeneratorOptions>,
     pub(crate) configurations: Vec<String>,
     pub(crate) generators: Vec<String>,

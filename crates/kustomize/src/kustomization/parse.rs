@@ -128,8 +128,7 @@ pub(crate) fn parse(value: &Value) -> Parsed {
             .list(f, "configMapGenerator", |f, path, value| decode_generator(f, path, value, false)),
         secret_generator: fields
             .list(f, "secretGenerator", |f, path, value| decode_generator(f, path, value, true)),
-        helm_charts: fields.list(f, "helmCharts", |_, _, _| ()).len()
-            + fields.list(f, "helmChartInflationGenerator", |_, _, _| ()).len(),
+        helm_charts: super::charts::decode(f, &fields),
         generator_options: fields.nested(f, "generatorOptions", decode_generator_options),
         configurations: fields.strings(f, "configurations"),
         generators: fields.strings(f, "generators"),

@@ -8,4 +8,5 @@ mod session;
 pub(crate) use json::{definitions, json_patch, to_json};
 pub(crate) use remote::is_remote;
 pub use remote::{Fetch, Fetched, Remote, RemoteDirectory};
+pub use session::Outside;
 pub(crate) use session::{Place, Session};

@@ -9,6 +9,7 @@ use yaml::{ReadLimits, Value};
 use super::{Fetch, Fetched, Remote, RemoteDirectory};
 use crate::error::BuildError;
 use crate::fs::{FileSystem, FsError, join, parent};
+use crate::generate::Inflate;
 use crate::growth::Growth;
 use crate::inputs::Inputs;
 use crate::options::{LoadRestrictions, Options};
@@ -24,11 +25,22 @@ pub(crate) struct Place {
     pub(crate) field: String,
 }
 
+/// What a build leaves to its caller. By default: nothing is fetched, no chart is rendered.
+#[derive(Clone, Copy, Default)]
+pub struct Outside<'a> {
+    /// Fetches what lies on the network.
+    pub fetch: Option<&'a Fetch<'a>>,
+    /// Renders charts.
+    pub inflate: Option<&'a Inflate<'a>>,
+}
+
 /// One build.
 pub(crate) struct Session<'a> {
     pub(crate) fs: &'a dyn FileSystem,
     pub(crate) options: &'a Options,
-    fetch: Option<&'a Fetch<'a>>,
+    pub(crate) outside: Outside<'a>,
+    /// The namespace of the kustomization that is being built, or of the nearest one above it that has one.
+    pub(crate) namespace: String,
     pub(crate) schema: Schema,
     /// Whether a kustomization has chosen the schema: the first that does wins.
     pub(crate) schema_chosen: bool,
@@ -52,11 +64,12 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(fs: &'a dyn FileSystem, options: &'a Options, fetch: Option<&'a Fetch<'a>>) -> Self {
+    pub(crate) fn new(fs: &'a dyn FileSystem, options: &'a Options, outside: Outside<'a>) -> Self {
         Self {
             fs,
             options,
-            fetch,
+            outside,
+            namespace: String::new(),
             schema: Schema::builtin(),
             schema_chosen: false,
             broken_schema: None,
@@ -175,11 +188,11 @@ impl<'a> Session<'a> {
 
     /// Whether the caller has a way to fetch.
     pub(crate) fn can_fetch(&self) -> bool {
-        self.fetch.is_some()
+        self.outside.fetch.is_some()
     }
 
     fn fetch_file(&mut self, entry: &str) -> Result<Vec<u8>, String> {
-        let Some(fetch) = self.fetch else {
+        let Some(fetch) = self.outside.fetch else {
             return Err(format!("{entry} is remote; remote files are not fetched, add it to the source"));
         };
         let content = match Remote::parse(entry)? {
@@ -198,7 +211,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// If there is no way to fetch, or it fails.
     pub(crate) fn fetch_directory(&mut self, directory: RemoteDirectory) -> Result<String, String> {
-        let fetch = self.fetch.ok_or("remote bases are not fetched, add it to the source")?;
+        let fetch = self.outside.fetch.ok_or("remote bases are not fetched, add it to the source")?;
         match fetch(&Remote::Directory(directory))? {
             Fetched::Checkout(root) => Ok(root),
             Fetched::Content(_) => Err("the repository was fetched as a file".to_owned()),

@@ -34,6 +34,8 @@ pub struct Resource {
     pub(crate) needs_hash: bool,
     /// Whether a generator made the object.
     pub(crate) generated: bool,
+    /// Whether a chart made the object, which then has its namespace already.
+    pub(crate) from_chart: bool,
     pub(crate) behavior: Behavior,
     pub(crate) origin: Option<Origin>,
     pub(crate) transformations: Vec<Origin>,
@@ -71,6 +73,7 @@ impl Resource {
             suffixes: Vec::new(),
             needs_hash: false,
             generated: false,
+            from_chart: false,
             behavior: Behavior::default(),
             origin: None,
             transformations: Vec::new(),
@@ -188,6 +191,7 @@ impl Resource {
         self.suffixes.clear();
         self.needs_hash = false;
         self.generated = false;
+        self.from_chart = false;
         self.behavior = Behavior::default();
     }
 

@@ -16,6 +16,10 @@ use crate::transform::{Transformer, World, stringify};
 pub(crate) fn accumulate(session: &mut Session<'_>, target: &Target, acc: &mut Accumulator) {
     schema::choose(session, target);
     let kustomization = &target.kustomization;
+    let outer_namespace = session.namespace.clone();
+    if !kustomization.namespace.is_empty() {
+        session.namespace.clone_from(&kustomization.namespace);
+    }
     for (index, entry) in kustomization.resources.iter().enumerate() {
         let field = match index.checked_sub(kustomization.first_base) {
             Some(base) => format!("bases[{base}]"),
@@ -52,6 +56,7 @@ pub(crate) fn accumulate(session: &mut Session<'_>, target: &Target, acc: &mut A
     if let Err(error) = acc.merge_vars(kustomization.vars.clone()) {
         session.fail(&target.at("vars"), error);
     }
+    session.namespace = outer_namespace;
 }
 
 fn run(session: &mut Session<'_>, acc: &mut Accumulator, steps: Vec<configure::Step>) {

@@ -5,10 +5,10 @@ use patch::JsonPatch;
 use super::Target;
 use super::settings::load_json;
 use crate::config::{Config, FieldSpec, field_specs, merge_specs};
-use crate::generate::{Kind, make, merged_options, read_pairs};
+use crate::generate::{Kind, inflate, make, merged_options, read_pairs};
 use crate::kustomization::decode::Findings;
 use crate::kustomization::{
-    Generator, GeneratorOptions, Label, Patch, ReplacementEntry, decode_replacements,
+    Generator, GeneratorOptions, HelmChart, Label, Patch, ReplacementEntry, decode_replacements,
 };
 use crate::load::{Place, Session, json_patch};
 use crate::origin::Origin;
@@ -54,11 +54,45 @@ pub(super) fn generators(session: &mut Session<'_>, target: &Target) -> Vec<Gene
             out.push(Generated { resource, place: target.at(field) });
         }
     }
-    if kustomization.helm_charts > 0 {
-        session
-            .fail(&target.at("helmCharts"), "charts cannot be inflated here; render them with a HelmRelease");
+    for (index, chart) in kustomization.helm_charts.iter().enumerate() {
+        let place = target.at(format!("helmCharts[{index}]"));
+        let resources = inflated(session, target, chart, &place);
+        let origin = session
+            .tracks_origin
+            .then(|| target.origin.builtin(&target.file_name, "HelmChartInflationGenerator"));
+        out.extend(resources.into_iter().map(|mut resource| {
+            resource.origin.clone_from(&origin);
+            Generated { resource, place: place.clone() }
+        }));
     }
     out
+}
+
+/// The objects of a chart. Errors are recorded.
+pub(super) fn inflated(
+    session: &mut Session<'_>,
+    target: &Target,
+    chart: &HelmChart,
+    place: &Place,
+) -> Vec<Resource> {
+    match inflate(session, &target.dir, chart) {
+        Ok(values) => {
+            let (schema, growth) = (session.schema.clone(), session.growth.clone());
+            let world = World { schema: &schema, growth: &growth };
+            let made = values.into_iter().map(|value| {
+                let mut resource = Resource::new(value, |gvk| world.is_cluster_scoped(gvk));
+                resource.from_chart = true;
+                resource
+            });
+            made.collect()
+        }
+        Err((part, error)) => {
+            let separator = if part.is_empty() { "" } else { "." };
+            let place = Place { field: format!("{}{separator}{part}", place.field), ..place.clone() };
+            session.fail(&place, error);
+            Vec::new()
+        }
+    }
 }
 
 /// Runs one generator.

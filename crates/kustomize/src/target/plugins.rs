@@ -5,7 +5,9 @@ use patch::FieldPath;
 use serde_json::Value as Json;
 
 use super::accumulate::add_entry;
-use super::configure::{Step, generate, json6902_entry, patch_entry, replacements, strategic_merge_list};
+use super::configure::{
+    Step, generate, inflated, json6902_entry, patch_entry, replacements, strategic_merge_list,
+};
 use super::settings::load_json;
 use super::{Accumulator, Target};
 use crate::config::{FieldSpec, field_specs};
@@ -13,8 +15,8 @@ use crate::fs::base_name;
 use crate::generate::Kind;
 use crate::kustomization::decode::{Fields, Findings};
 use crate::kustomization::{
-    Patch, decode_field_spec, decode_generator, decode_image, decode_patch, decode_replacement_entry,
-    decode_replica, decode_selector,
+    Patch, decode_chart_plugin, decode_field_spec, decode_generator, decode_image, decode_patch,
+    decode_replacement_entry, decode_replica, decode_selector,
 };
 use crate::load::{Place, Session};
 use crate::origin::{Origin, Plugin};
@@ -32,23 +34,35 @@ pub(super) fn generated(session: &mut Session<'_>, target: &Target) -> Vec<(Plac
         let Some(json) = config(session, &place, &plugin) else { continue };
         let kind = plugin.id().gvk.kind.clone();
         let made = match kind.as_str() {
-            "ConfigMapGenerator" => config_map_or_secret(session, target, Kind::ConfigMap, &json),
-            "SecretGenerator" => config_map_or_secret(session, target, Kind::Secret, &json),
-            "IAMPolicyGenerator" => iam_policy(session, &place, &json),
+            "ConfigMapGenerator" => {
+                config_map_or_secret(session, target, Kind::ConfigMap, &json).into_iter().collect()
+            }
+            "SecretGenerator" => {
+                config_map_or_secret(session, target, Kind::Secret, &json).into_iter().collect()
+            }
+            "IAMPolicyGenerator" => iam_policy(session, &place, &json).into_iter().collect(),
             "HelmChartInflationGenerator" => {
-                session.fail(&place, "charts cannot be inflated here; render them with a HelmRelease");
-                None
+                let mut findings = Findings::of_configuration();
+                let chart = decode_chart_plugin(&mut findings, &json);
+                if findings.errors.is_empty() {
+                    inflated(session, target, &chart, &place)
+                } else {
+                    for (field, error) in findings.errors {
+                        session.fail(&place, format!("{}: {field} {error}", plugin.id()));
+                    }
+                    Vec::new()
+                }
             }
             _ => {
                 session.fail(&place, format!("{kind} is not a built-in generator"));
-                None
+                Vec::new()
             }
         };
-        if let Some(mut resource) = made {
+        for mut resource in made {
             if session.tracks_origin {
                 resource.origin = plugin_origin(&plugin);
             }
-            out.push((place, resource));
+            out.push((place.clone(), resource));
         }
     }
     out

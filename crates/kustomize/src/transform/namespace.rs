@@ -35,7 +35,7 @@ impl Namespace {
         }
         let own = FieldPath::parse("metadata/namespace");
         let mut errors = Vec::new();
-        for resource in map.iter_mut() {
+        for resource in map.iter_mut().filter(|resource| !resource.from_chart) {
             resource.store_previous();
             self.transform(&own, resource, &mut errors);
             resource.refresh_id(|gvk| world.is_cluster_scoped(gvk));

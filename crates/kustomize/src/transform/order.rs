@@ -8,26 +8,27 @@ use crate::resource::{FIRST, LAST, Resource, ResourceMap, place, sort_key};
 /// Sorts as `sortOptions` asks.
 ///
 /// # Errors
-/// If the options contradict each other or name an unknown order.
+/// If the options contradict each other or name an unknown order, or two objects have the same identity.
 pub(crate) fn sort(options: &SortOptions, map: &mut ResourceMap) -> Result<(), String> {
     match (options.order.as_str(), &options.legacy) {
         ("fifo", None) => Ok(()),
         ("fifo", Some(_)) => Err("legacySortOptions need order: legacy".to_owned()),
-        ("legacy", None) => {
-            legacy(map, |kind| place(kind, FIRST, LAST));
-            Ok(())
-        }
+        ("legacy", None) => legacy(map, |kind| place(kind, FIRST, LAST)),
         ("legacy", Some(legacy_options)) => {
-            legacy(map, |kind| place(kind, &legacy_options.first, &legacy_options.last));
-            Ok(())
+            legacy(map, |kind| place(kind, &legacy_options.first, &legacy_options.last))
         }
         (other, _) => Err(format!("order must be fifo or legacy, not {other:?}")),
     }
 }
 
 /// Sorts by the place of the kind, then group, version, kind, namespace and name.
-fn legacy(map: &mut ResourceMap, place: impl Fn(&str) -> isize) {
+fn legacy(map: &mut ResourceMap, place: impl Fn(&str) -> isize) -> Result<(), String> {
     map.sort_by_cached_key(|resource| Key::of(resource, place(&resource.id().gvk.kind)));
+    // Kustomize adds all objects anew. Until here an object for local use may share its identity with another.
+    match map.first_conflict() {
+        Some(id) => Err(format!("two objects have the same identity: {id}")),
+        None => Ok(()),
+    }
 }
 
 struct Key {
