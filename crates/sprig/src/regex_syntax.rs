@@ -311,7 +311,7 @@ impl<'p> Translator<'p> {
                 }
                 char::from_u32(code).unwrap_or('\0')
             }
-            c if c.is_ascii_punctuation() => c,
+            c if c.is_ascii() && !c.is_ascii_alphanumeric() => c,
             _ => return self.invalid_escape(start),
         };
         Ok(Item::Char(simple))

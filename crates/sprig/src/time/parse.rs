@@ -215,20 +215,44 @@ fn zone_name(left: &mut &str, found: &mut Found) -> Result<(), Problem> {
         found.zone = Some("UTC".to_owned());
         return Ok(());
     }
-    let count = left.bytes().take(6).take_while(u8::is_ascii_uppercase).count();
-    let good = match count {
-        3 => true,
-        4 => left.as_bytes().get(3) == Some(&b'T') || left.starts_with("WITA"),
-        5 => left.as_bytes().get(4) == Some(&b'T'),
-        _ => false,
-    };
-    if !good {
-        return Err(Problem::Form);
-    }
-    let (name, rest) = left.split_at(count);
+    let count = zone_name_length(left).ok_or(Problem::Form)?;
+    let (name, rest) = left.split_at_checked(count).ok_or(Problem::Form)?;
     found.zone = Some(name.to_owned());
     *left = rest;
     Ok(())
+}
+
+/// How long the name of a zone is that Go believes in: three to five capital letters, or hours with a sign, which may
+/// stand behind `GMT`.
+fn zone_name_length(text: &str) -> Option<usize> {
+    if text.len() < 3 {
+        return None;
+    }
+    if text.starts_with("ChST") || text.starts_with("MeST") {
+        return Some(4);
+    }
+    if let Some(rest) = text.strip_prefix("GMT") {
+        return Some(3 + signed_hours(rest).unwrap_or(0));
+    }
+    if text.starts_with(['+', '-']) {
+        return signed_hours(text);
+    }
+    let count = text.bytes().take(6).take_while(u8::is_ascii_uppercase).count();
+    let ends_in_t = text.as_bytes().get(count.saturating_sub(1)) == Some(&b'T');
+    match count {
+        3 => Some(3),
+        4 if ends_in_t || text.starts_with("WITA") => Some(4),
+        5 if ends_in_t => Some(5),
+        _ => None,
+    }
+}
+
+/// How many characters a sign and at most 23 hours take.
+fn signed_hours(text: &str) -> Option<usize> {
+    let digits = text.strip_prefix(['+', '-'])?;
+    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+    let hours: u64 = digits.get(..count)?.parse().ok()?;
+    (hours <= 23).then_some(1 + count)
 }
 
 fn offset(
@@ -309,7 +333,11 @@ fn finish(mut found: Found) -> Result<Time, &'static str> {
     let (seconds, zone) = match (found.offset, found.zone) {
         (Some(0), _) => (local, Zone::Utc),
         (Some(offset), name) => (local - offset, Zone::Fixed(offset, name.unwrap_or_default())),
-        (None, Some(name)) if name != "UTC" => (local, Zone::Fixed(0, name)),
+        (None, Some(name)) if name != "UTC" => {
+            // Go takes the hours behind GMT for display only.
+            let hours: i64 = name.strip_prefix("GMT").and_then(|hours| hours.parse().ok()).unwrap_or(0);
+            (local, Zone::Fixed(hours * 3600, name))
+        }
         _ => (local, Zone::Utc),
     };
     Ok(Time { seconds, nanos: found.nanos, zone })

@@ -462,6 +462,15 @@ impl<'a> Builder<'a> {
     ) -> Result<(), ReadError> {
         let Some(key) = key else { return Ok(()) };
         if key.tag() == Tag::Merge {
+            if self.profile == Profile::V2 {
+                // There may be several, and each replaces what stands in front of it.
+                for source in self.merge_sources(value, mark)?.into_iter().rev() {
+                    for entry in source {
+                        insert_last(&mut mapping.map, entry);
+                    }
+                }
+                return Ok(());
+            }
             if mapping.merge.replace((value, mark)).is_some() {
                 return Err(self.scanner.error_at(mark, "duplicate merge key"));
             }
@@ -475,10 +484,7 @@ impl<'a> Builder<'a> {
             },
         };
         if self.profile == Profile::V2 {
-            // The last one counts, and the caller may ask whether there was one before.
-            if let Some(before) = mapping.map.insert_entry(Entry { key: key.clone(), value }) {
-                mapping.map.mark_duplicate(Entry { key, value: before });
-            }
+            insert_last(&mut mapping.map, Entry { key, value });
             return Ok(());
         }
         if mapping.map.contains_key(key.text()) {
@@ -512,13 +518,23 @@ impl<'a> Builder<'a> {
         Ok(Some(place(Scalar::str(text), mark)))
     }
 
-    /// Adds what `<<` names: earlier mappings of a list win over later ones, own keys over all.
+    /// Adds what `<<` names in go-yaml v3: earlier mappings of a list win over later ones, own keys over all.
     fn finish(&self, mapping: Mapping) -> Result<Value, ReadError> {
         let Mapping { mut map, merge } = mapping;
         map.shrink();
         let Some((value, mark)) = merge else { return Ok(Value::Map(map)) };
-        let sources = match value {
-            Value::Map(source) => vec![source],
+        for entry in self.merge_sources(value, mark)?.into_iter().flatten() {
+            if !map.contains_key(entry.key.text()) {
+                map.push(entry);
+            }
+        }
+        Ok(Value::Map(map))
+    }
+
+    /// The mappings that the value of `<<` stands for.
+    fn merge_sources(&self, value: Value, mark: Mark) -> Result<Vec<Map>, ReadError> {
+        match value {
+            Value::Map(source) => Ok(vec![source]),
             Value::Seq(items) => items
                 .into_iter()
                 .map(|item| match item {
@@ -528,15 +544,17 @@ impl<'a> Builder<'a> {
                     }
                     Value::Scalar(_) => Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
                 })
-                .collect::<Result<Vec<_>, _>>()?,
-            Value::Scalar(_) => return Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
-        };
-        for entry in sources.into_iter().flatten() {
-            if !map.contains_key(entry.key.text()) {
-                map.push(entry);
-            }
+                .collect(),
+            Value::Scalar(_) => Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
         }
-        Ok(Value::Map(map))
+    }
+}
+
+/// Adds an entry. The last one of a name counts, and the caller may ask whether there was one before.
+fn insert_last(map: &mut Map, entry: Entry) {
+    let key = entry.key.clone();
+    if let Some(before) = map.insert_entry(entry) {
+        map.mark_duplicate(Entry { key, value: before });
     }
 }
 
