@@ -179,6 +179,12 @@ impl Event {
         self.timestamp.map_or(-62_135_596_800, |time| time.as_second())
     }
 
+    /// About how many bytes its texts have.
+    pub fn size(&self) -> usize {
+        let metadata: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        self.message.len() + self.reason.len() + metadata
+    }
+
     /// Whether the event tells of a failure.
     pub fn is_error(&self) -> bool {
         self.severity == ERROR

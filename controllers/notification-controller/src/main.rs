@@ -9,6 +9,7 @@ mod flags;
 mod provider;
 mod receiver;
 mod run;
+mod secrets;
 mod server;
 mod wording;
 

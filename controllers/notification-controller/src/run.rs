@@ -16,6 +16,7 @@ use crate::finalizers;
 use crate::flags::{BINARY, DISABLE_CONFIG_WATCHERS, Flags, OBJECT_LEVEL_WORKLOAD_IDENTITY};
 use crate::provider::{Accounts, Courier, TokenMetrics, Tokens};
 use crate::receiver::{Issuers, Receivers};
+use crate::secrets::{MOMENT, SecretReader};
 use crate::server::{self, BodyReader, EventServer, HttpMetrics, Paths, WebhookServer};
 
 /// How long deliveries may go on after the stop. The pod has ten seconds in all.
@@ -32,6 +33,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), runtime::Error> {
     let (alerts, providers, receivers) =
         (Store::<Alert>::default(), Store::<Provider>::default(), Store::<Receiver>::default());
     let registry = &process.metrics.registry;
+    let secrets = SecretReader::new(client.clone(), MOMENT);
     let counted = TokenMetrics::register(registry);
     let tokens = Tokens::new(
         flags.common.token_cache_max_size,
@@ -45,6 +47,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), runtime::Error> {
     );
     let dispatcher = Arc::new(Dispatcher::new(Parts {
         client: client.clone(),
+        secrets: secrets.clone(),
         alerts: alerts.clone(),
         providers: providers.clone(),
         events: process.events.clone(),
@@ -64,6 +67,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), runtime::Error> {
     let paths = Paths::default();
     let webhooks = Arc::new(WebhookServer {
         client: client.clone(),
+        secrets,
         paths: paths.clone(),
         receivers: receivers.clone(),
         issuers: Issuers::new(&user_agent, flags.own.guard()),
@@ -151,7 +155,7 @@ async fn reconcile_receivers(flags: &Flags, process: &Process) {
         Controller::<Receiver>::new(client.clone(), &process.metrics, process.settings("receiver"));
     let handle = controller.handle();
     let reconciler = Arc::new(Receivers {
-        client: client.clone(),
+        secrets: SecretReader::new(client.clone(), Duration::ZERO),
         writer: controller.writer(BINARY.name),
         events: process.events.clone(),
     });

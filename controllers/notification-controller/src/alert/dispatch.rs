@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::{Client, ResourceExt as _};
 use runtime::metrics::Family;
 use runtime::watch::Store;
-use runtime::{Key, Recorder, Secret, Severity};
+use runtime::{Key, Recorder, Severity};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -23,9 +23,12 @@ use crate::provider::{
     self, Courier, Secrets, Sender, Settings, comments, is_generic, type_name, writes_commit_status,
 };
 use crate::receiver::metadata_of;
+use crate::secrets::SecretReader;
 
-/// Deliveries that are under way at once; more wait, and with them who sent the events.
+/// Deliveries that are under way at once; more wait, and with them who sent the events. Large ones count for several.
 const MOST_DELIVERIES: usize = 2048;
+/// Bytes of an event that count for one.
+const WEIGHT: usize = 16 * 1024;
 /// How long the choice of Alerts and the reading of Secrets may take.
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -41,6 +44,8 @@ pub struct Dispatcher {
 pub struct Parts {
     /// The API server.
     pub client: Client,
+    /// Reads the Secrets of Providers.
+    pub secrets: SecretReader,
     /// All Alerts.
     pub alerts: Store<Alert>,
     /// All Providers.
@@ -229,7 +234,8 @@ impl Dispatcher {
     }
 
     async fn deliver(self: &Arc<Self>, event: &Event, alert: Arc<Alert>, prepared: Prepared) {
-        let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { return };
+        let weight = u32::try_from(1 + event.size() / WEIGHT).unwrap_or(u32::MAX);
+        let Ok(permit) = Arc::clone(&self.room).acquire_many_owned(weight).await else { return };
         let (this, event) = (Arc::clone(self), event.clone());
         self.tasks.spawn(async move {
             let _permit = permit;
@@ -314,13 +320,13 @@ impl Dispatcher {
     async fn secrets(&self, provider: &Provider) -> Result<Secrets, String> {
         let namespace = provider.namespace().unwrap_or_default();
         let spec = &provider.spec;
-        read_secrets(&self.parts.client, &namespace, spec).await
+        read_secrets(&self.parts.secrets, &namespace, spec).await
     }
 }
 
 /// Reads the Secrets that a Provider names.
 pub async fn read_secrets(
-    client: &Client,
+    secrets: &SecretReader,
     namespace: &str,
     spec: &api::notification::ProviderSpec,
 ) -> Result<Secrets, String> {
@@ -328,10 +334,10 @@ pub async fn read_secrets(
     for reference in [&spec.secret_ref, &spec.proxy_secret_ref, &spec.cert_secret_ref] {
         read.push(match reference {
             Some(reference) => {
-                let secret = Secret::read(client, namespace, &reference.name).await.map_err(|error| {
-                    format!("failed to get secret '{namespace}/{}': {error}", reference.name)
-                })?;
-                Some((secret.id(), secret.into_data()))
+                let id = format!("{namespace}/{}", reference.name);
+                let data = secrets.read(namespace, &reference.name).await;
+                let data = data.map_err(|error| format!("failed to get secret '{id}': {error}"))?;
+                Some((id, (*data).clone()))
             }
             None => None,
         });

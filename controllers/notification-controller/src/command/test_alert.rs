@@ -18,6 +18,7 @@ use crate::flags::{BINARY, Flags};
 use crate::provider::{
     self, Accounts, Call, Courier, Reply, Sender, Settings, Step, TokenMetrics, Tokens, writes_commit_status,
 };
+use crate::secrets::SecretReader;
 
 /// Most requests of one delivery that are shown.
 const MOST: usize = 8;
@@ -70,7 +71,12 @@ pub async fn run(arguments: &Arguments, flags: &Flags) -> Result<(), String> {
         .await
         .map_err(text)?
         .ok_or_else(|| missing("Provider", name))?;
-    let secrets = read_secrets(client, namespace, &provider.spec).await?;
+    let secrets = read_secrets(
+        &SecretReader::new(client.clone(), std::time::Duration::ZERO),
+        namespace,
+        &provider.spec,
+    )
+    .await?;
     let (merged, _) = metadata::merge(&event, &alert);
     if !merged.is_empty() {
         event.metadata = merged;

@@ -7,19 +7,20 @@ use api::condition::{Reason, Stamp, Type, finish_pass};
 use api::meta::{FINALIZER, Timestamp, go_duration};
 use api::notification::{Receiver, ReceiverStatus};
 use api::object::Reconciled as _;
-use kube::{Client, ResourceExt as _};
+use kube::ResourceExt as _;
 use net::auth::Data;
-use runtime::{Outcome, Reconciler, Recorder, Run, Secret, Severity, Writer};
+use runtime::{Outcome, Reconciler, Recorder, Run, Severity, Writer};
 
 use super::{filter, oidc, webhook_path};
+use crate::secrets::SecretReader;
 
 /// The conditions that the controller decides about.
 const OWNED: &[Type] = &[Type::Ready, Type::Reconciling, Type::Stalled];
 
 /// Reconciles Receivers.
 pub struct Receivers {
-    /// The API server.
-    pub client: Client,
+    /// Reads Secrets, each time anew.
+    pub secrets: SecretReader,
     /// Writes statuses.
     pub writer: Writer<Receiver>,
     /// Where events go.
@@ -40,17 +41,18 @@ enum Verdict {
 ///
 /// # Errors
 /// It cannot be read, or has no token.
-pub async fn secret_of(client: &Client, receiver: &Receiver) -> Result<Data, String> {
-    let Some(reference) = &receiver.spec.secret_ref else { return Ok(Data::new()) };
+pub async fn secret_of(secrets: &SecretReader, receiver: &Receiver) -> Result<Arc<Data>, String> {
+    let Some(reference) = &receiver.spec.secret_ref else { return Ok(Arc::default()) };
     let namespace = receiver.namespace().unwrap_or_default();
     let id = format!("{namespace}/{}", reference.name);
-    let secret = Secret::read(client, &namespace, &reference.name)
+    let secret = secrets
+        .read(&namespace, &reference.name)
         .await
         .map_err(|error| format!("unable to read token from secret '{id}' error: {error}"))?;
-    if secret.bytes("token").is_none() {
+    if !secret.contains_key("token") {
         return Err(format!("invalid '{id}' secret data: required fields 'token'"));
     }
-    Ok(secret.into_data())
+    Ok(secret)
 }
 
 impl Receivers {
@@ -65,7 +67,7 @@ impl Receivers {
         if let Err(error) = oidc::check_expressions(spec) {
             return Verdict::Unusable(Reason::InvalidCelExpression, error);
         }
-        match secret_of(&self.client, receiver).await {
+        match secret_of(&self.secrets, receiver).await {
             Ok(secret) => {
                 let token = secret.get("token").map(Vec::as_slice).unwrap_or_default();
                 Verdict::Usable(webhook_path(

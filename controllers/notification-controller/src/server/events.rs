@@ -57,7 +57,7 @@ impl EventServer {
     }
 
     async fn take(&self, body: Incoming) -> Response<Full<Bytes>> {
-        let body = match self.bodies.read(body).await {
+        let (body, _room) = match self.bodies.read(body).await {
             Ok(body) => body,
             Err(status) => return empty(status),
         };

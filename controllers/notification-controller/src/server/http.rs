@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -109,6 +109,9 @@ fn is_head_too_large<B>(request: &Request<B>) -> bool {
     size + uri > LARGEST_HEAD
 }
 
+/// Room for a large body; given back when dropped.
+pub type Room = OwnedSemaphorePermit;
+
 /// Reads bodies. Clones share the room for large ones.
 #[derive(Clone)]
 pub struct BodyReader(Arc<Semaphore>);
@@ -120,15 +123,15 @@ impl Default for BodyReader {
 }
 
 impl BodyReader {
-    /// The whole body.
+    /// The whole body, and the room that it takes, to be kept for as long as it is worked with.
     ///
     /// # Errors
     /// 413 when it is too large, 400 when it does not arrive.
-    pub async fn read(&self, body: Incoming) -> Result<Bytes, StatusCode> {
+    pub async fn read(&self, body: Incoming) -> Result<(Bytes, Option<Room>), StatusCode> {
         tokio::time::timeout(READ_TIME, self.collect(body)).await.unwrap_or(Err(StatusCode::BAD_REQUEST))
     }
 
-    async fn collect(&self, mut body: Incoming) -> Result<Bytes, StatusCode> {
+    async fn collect(&self, mut body: Incoming) -> Result<(Bytes, Option<Room>), StatusCode> {
         let mut whole = BytesMut::new();
         let mut permit = None;
         while let Some(frame) = body.frame().await {
@@ -139,9 +142,9 @@ impl BodyReader {
             }
             whole.extend_from_slice(&piece);
             if whole.len() > SMALL_BODY && permit.is_none() {
-                permit = self.0.acquire().await.ok();
+                permit = Arc::clone(&self.0).acquire_owned().await.ok();
             }
         }
-        Ok(whole.freeze())
+        Ok((whole.freeze(), permit))
     }
 }

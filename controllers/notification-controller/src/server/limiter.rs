@@ -8,6 +8,9 @@ use crate::alert::metadata;
 use crate::digest::sha256;
 use crate::event::Event;
 
+/// Most events that are remembered, about 30 MiB of them. Beyond that the older half is forgotten, and could be told twice.
+const MOST_WINDOWS: usize = 1 << 18;
+
 /// Whether an event passes, and when its next one would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -55,6 +58,7 @@ impl Limiter {
             }
             // Never seen, or the clock went back.
             _ => {
+                make_room(&mut seen.windows, MOST_WINDOWS);
                 seen.windows.insert(key, Window { start: now, last_tick: 0 });
                 (true, now, 0)
             }
@@ -77,6 +81,18 @@ impl Limiter {
         });
         seen.windows.shrink_to_fit();
     }
+}
+
+/// Forgets the older half when there are so many.
+fn make_room(windows: &mut HashMap<[u8; 32], Window>, most: usize) {
+    if windows.len() < most {
+        return;
+    }
+    let mut starts: Vec<Duration> = windows.values().map(|window| window.start).collect();
+    let middle = starts.len() / 2;
+    let (_, median, _) = starts.select_nth_unstable(middle);
+    let median = *median;
+    windows.retain(|_, window| window.start > median);
 }
 
 fn key(event: &Event) -> [u8; 32] {
@@ -134,6 +150,19 @@ mod tests {
         assert!(!passes(&event("m", &[("other", "1")])));
         let failed = Event { severity: "error".to_owned(), reason: "R".to_owned(), ..event("m", &[]) };
         assert!(!passes(&failed));
+    }
+
+    #[test]
+    fn memory_has_a_bound() {
+        let mut windows = HashMap::new();
+        for number in 0..=255_u8 {
+            make_room(&mut windows, 100);
+            let start = Duration::from_secs(number.into());
+            windows.insert([number; 32], Window { start, last_tick: 0 });
+            assert!(windows.len() <= 100);
+        }
+        assert!(windows.contains_key(&[255; 32]) && windows.contains_key(&[220; 32]));
+        assert!(!windows.contains_key(&[0; 32]));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::receiver::{
     Filters, Found, Issuers, PATHS, default_api_version, labelled, metadata_of, request_run, secret_of,
     verify,
 };
+use crate::secrets::SecretReader;
 
 /// The Receivers by their paths.
 #[derive(Clone, Default)]
@@ -61,6 +62,8 @@ impl Paths {
 pub struct WebhookServer {
     /// The API server.
     pub client: Client,
+    /// Reads the Secrets of Receivers.
+    pub secrets: SecretReader,
     /// The Receivers by their paths.
     pub paths: Paths,
     /// All Receivers, to know when they are all there.
@@ -98,7 +101,7 @@ impl WebhookServer {
 
     async fn take(&self, request: Request<Incoming>) -> StatusCode {
         let (head, body) = request.into_parts();
-        let body = match self.bodies.read(body).await {
+        let (body, _room) = match self.bodies.read(body).await {
             Ok(body) => body,
             Err(status) => return status,
         };
@@ -125,7 +128,7 @@ impl WebhookServer {
             return StatusCode::SERVICE_UNAVAILABLE;
         }
         let hook = Hook { headers: head.headers, body };
-        let accepted = match secret_of(&self.client, &receiver).await {
+        let accepted = match secret_of(&self.secrets, &receiver).await {
             Ok(secret) => verify(&receiver.spec, &secret, &self.issuers, &hook, Timestamp::now())
                 .await
                 .map_err(|refusal| refusal.to_string()),
