@@ -48,7 +48,9 @@ async fn the_manifests_install() {
     ];
     let notification = arguments(&deployments.get("notification-controller").await.unwrap());
     assert_eq!(notification[..4], common[1..]);
+    let helm = arguments(&deployments.get("helm-controller").await.unwrap());
     assert_eq!(kustomize[..5], common);
+    assert_eq!(helm[..5], common);
     assert_eq!(source[..5], common);
     assert!(
         source[5].starts_with("--storage-path=") && source[6].starts_with("--storage-adv-addr="),

@@ -1,24 +1,19 @@
-//! helm-controller: for now only its command that renders charts.
+//! helm-controller: installs, upgrades and keeps Helm releases.
 
+mod act;
 mod command;
 mod flags;
+mod helmrelease;
+mod run;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use flags::Flags;
+use flags::{BINARY, Flags};
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags: Flags = runtime::options::parse(&BINARY);
     match flags.command {
         Some(command) => command::run(command),
-        None => {
-            eprintln!(
-                "Error: this helm-controller does not reconcile HelmReleases yet; it only has the command \
-                 `helm-controller template`, see `helm-controller --help`"
-            );
-            ExitCode::from(2)
-        }
+        None => runtime::process::main::<Flags, _, _, _>(&BINARY, run::run),
     }
 }

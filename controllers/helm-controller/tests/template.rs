@@ -212,9 +212,9 @@ fn what_is_not_there_is_said() {
         assert_eq!(found.status.code(), Some(1), "{arguments:?}");
         assert!(text(&found.stderr).contains(said), "{arguments:?}: {}", text(&found.stderr));
     }
-    let controller = Command::new(ours()).output().unwrap();
-    assert_eq!(controller.status.code(), Some(2));
-    assert!(text(&controller.stderr).contains("does not reconcile HelmReleases yet"));
+    let unknown = Command::new(ours()).arg("--concurent=2").output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("--concurrent"), "{}", text(&unknown.stderr));
 }
 
 /// The files of a folder by their paths.

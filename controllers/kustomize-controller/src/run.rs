@@ -6,14 +6,12 @@ use api::kustomize::Kustomization;
 use apply::{Policy, Targets};
 use artifact::{Fetcher, FetcherOptions};
 use envsubst::Unset;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::PartialObjectMeta;
 use runtime::client::Allow;
-use runtime::watch::{Cause, Change, Scope, Store, Watched};
-use runtime::{Controller, Key, Process};
+use runtime::watch::Scope;
+use runtime::{Controller, Process};
 
 use crate::flags::{Error, Flags};
-use crate::kustomization::{Behaviour, ConfigKind, Identities, Kustomizations, Parts, Rules, Sources};
+use crate::kustomization::{Behaviour, Identities, Kustomizations, Parts, Rules, Sources};
 
 /// Environment variable with the host that artifacts of source-controller are fetched from instead.
 const SOURCE_CONTROLLER: &str = "SOURCE_CONTROLLER_LOCALHOST";
@@ -79,10 +77,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
             return std::future::pending().await;
         }
         let scope = Scope { labels: flags.common.watch_configs_label_selector.clone(), ..scope.clone() };
-        tokio::join!(
-            watch_configs::<ConfigMap>(&client, &scope, ConfigKind::ConfigMap, &kustomizations),
-            watch_configs::<Secret>(&client, &scope, ConfigKind::Secret, &kustomizations),
-        );
+        runtime::configs::watch(&client, &scope, |kind, key| kustomizations.config_changed(kind, key)).await;
     };
     // The watches never end by themselves; the work ends when the process stops.
     tokio::select! {
@@ -132,27 +127,4 @@ pub fn fetcher(retries: u32) -> Result<Fetcher, Error> {
         ..FetcherOptions::default()
     };
     Ok(Fetcher::new(client, options))
-}
-
-async fn watch_configs<K>(
-    client: &kube::Client,
-    scope: &Scope,
-    kind: ConfigKind,
-    kustomizations: &Arc<Kustomizations>,
-) where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    PartialObjectMeta<K>: Watched,
-{
-    let store = Store::<PartialObjectMeta<K>>::default();
-    let on_change = |change: Change<PartialObjectMeta<K>>| {
-        // What exists at start-up is read by the passes of start-up.
-        if change.cause != Cause::List || change.before.is_some() {
-            kustomizations.config_changed(kind, &Key::new(change.key.namespace(), change.key.name()));
-        }
-    };
-    runtime::watch::run(client.clone(), scope.clone(), store, on_change).await;
 }

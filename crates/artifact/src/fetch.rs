@@ -127,6 +127,17 @@ impl Fetcher {
         drop(landed);
         result.map_err(Error::from)
     }
+
+    /// The verified bytes of an artifact that is not looked into as a tree, such as a chart. Nothing is kept, and callers
+    /// who ask at the same time download each for themselves.
+    ///
+    /// # Errors
+    /// As [`Fetcher::fetch`].
+    pub async fn file(&self, reference: &Reference) -> Result<File> {
+        let digest: Digest = reference.digest.parse()?;
+        let url = self.inner.resolve(&reference.url)?;
+        self.inner.persist(&url, &digest).await
+    }
 }
 
 /// Forgets a flight when a waiter is done with it, also when the waiter is cancelled and was the last one.
@@ -206,20 +217,7 @@ impl Inner {
         url: Url,
         digest: Digest,
     ) -> std::result::Result<Arc<Tree>, Arc<Error>> {
-        let mut wait = self.options.wait_min;
-        let mut left = self.options.retries;
-        let file = loop {
-            match self.attempt(&url, &digest).await {
-                Ok(file) => break file,
-                Err(error) if error.is_transient() && left > 0 => {
-                    tracing::debug!(%error, "artifact download will be tried again");
-                    left -= 1;
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(self.options.wait_max);
-                }
-                Err(error) => return Err(Arc::new(error)),
-            }
-        };
+        let file = self.persist(&url, &digest).await.map_err(Arc::new)?;
         let limits = self.options.limits;
         let tree = tokio::task::spawn_blocking(move || Tree::read(file, limits))
             .await
@@ -229,6 +227,24 @@ impl Inner {
         let tree = Arc::new(tree);
         self.keep(digest, Arc::clone(&tree));
         Ok(tree)
+    }
+
+    /// GETs until one succeeds or the retries are used up.
+    async fn persist(&self, url: &Url, digest: &Digest) -> Result<File> {
+        let mut wait = self.options.wait_min;
+        let mut left = self.options.retries;
+        loop {
+            match self.attempt(url, digest).await {
+                Ok(file) => return Ok(file),
+                Err(error) if error.is_transient() && left > 0 => {
+                    tracing::debug!(%error, "artifact download will be tried again");
+                    left -= 1;
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(self.options.wait_max);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// One GET into an unlinked file whose digest has been checked.

@@ -16,10 +16,12 @@ use tower::ServiceBuilder;
 use crate::metrics::Metrics;
 use crate::{Error, Options};
 
+mod identity;
 mod kubeconfig;
 mod service;
 mod throttle;
 
+pub use identity::{Identity, IdentityError};
 pub use kubeconfig::{Allow, KubeconfigSource};
 pub use service::is_watch;
 pub use throttle::Throttle;

@@ -14,6 +14,7 @@
 //! A waiting object costs an entry in a map: no task, and no timer of its own.
 
 pub mod client;
+pub mod configs;
 pub mod controller;
 mod error;
 pub mod events;

@@ -53,6 +53,14 @@ impl Controller {
         Self::kustomize_at(plane, &built("kustomize-controller", Profile::Same)?)
     }
 
+    /// Our helm-controller, built if needed.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub fn helm(plane: &ControlPlane) -> Result<Self> {
+        Self::helm_at(plane, &built("helm-controller", Profile::Same)?)
+    }
+
     /// Our notification-controller, built if needed.
     ///
     /// # Errors
@@ -96,6 +104,14 @@ impl Controller {
     /// When there is no free port.
     pub fn kustomize_at(plane: &ControlPlane, program: &Path) -> Result<Self> {
         Self::new(plane, "kustomize-controller", program)
+    }
+
+    /// A helm-controller at a path, with the flags that ours and its peer have in common.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn helm_at(plane: &ControlPlane, program: &Path) -> Result<Self> {
+        Self::new(plane, "helm-controller", program)
     }
 
     fn new(plane: &ControlPlane, name: &str, program: &Path) -> Result<Self> {

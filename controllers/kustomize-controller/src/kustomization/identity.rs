@@ -3,9 +3,8 @@
 use api::kustomize::Kustomization;
 use apply::{Target, Targets};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use runtime::client::{Allow, KubeconfigSource};
-use runtime::{Clients, Key, Secret};
-use sha2::{Digest as _, Sha256};
+use runtime::client::{self, Allow, IdentityError};
+use runtime::{Clients, Key};
 
 use super::gate::namespace;
 
@@ -50,49 +49,18 @@ impl Identities {
     pub async fn of(&self, kustomization: &Kustomization) -> Result<Identity, String> {
         let namespace = namespace(kustomization);
         let account = self.account(kustomization);
-        let Some(reference) = &kustomization.spec.kube_config else {
-            return self.local(namespace, account);
-        };
-        let Some(secret) = &reference.secret_ref else {
-            return Err("spec.kubeConfig.configMapRef is not supported by this controller yet: use \
-                        spec.kubeConfig.secretRef"
-                .to_owned());
-        };
-        let read = Secret::read(self.clients.own(), namespace, &secret.name).await;
-        let found = read.map_err(|error| {
-            let why = if error.is_not_found() {
-                format!("secrets \"{}\" not found", secret.name)
-            } else {
-                error.to_string()
-            };
-            format!("unable to read KubeConfig secret '{namespace}/{}' error: {why}", secret.name)
+        let reference = kustomization.spec.kube_config.as_ref();
+        let found = self.clients.identity(namespace, account, reference, self.allow).await;
+        let client::Identity { name, client } = found.map_err(|error| match error {
+            IdentityError::Unreadable { secret, source } => {
+                let why = match &reference.and_then(|reference| reference.secret_ref.as_ref()) {
+                    Some(secret) if source.is_not_found() => format!("secrets \"{}\" not found", secret.name),
+                    _ => source.to_string(),
+                };
+                format!("unable to read KubeConfig secret '{secret}' error: {why}")
+            }
+            other => other.to_string(),
         })?;
-        let source = KubeconfigSource::from_secret(&found, secret.key.as_deref(), self.allow)
-            .map_err(|error| error.to_string())?;
-        let mut hasher = Sha256::new();
-        for key in found.keys() {
-            hasher.update(key.as_bytes());
-            hasher.update([0]);
-            hasher.update(found.bytes(key).unwrap_or_default());
-            hasher.update([0]);
-        }
-        let hash: String = hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("remote:{hash}:{namespace}/{}", account.unwrap_or_default());
-        let client = self
-            .clients
-            .remote(&source, account.map(|account| (namespace, account)))
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Identity { target: self.targets.get(&name, || client), name })
-    }
-
-    fn local(&self, namespace: &str, account: Option<&str>) -> Result<Identity, String> {
-        let Some(account) = account else {
-            let target = self.targets.get("own", || self.clients.own().clone());
-            return Ok(Identity { target, name: "own".to_owned() });
-        };
-        let name = format!("account:{namespace}/{account}");
-        let client = self.clients.impersonate(namespace, account).map_err(|error| error.to_string())?;
         Ok(Identity { target: self.targets.get(&name, || client), name })
     }
 

@@ -32,7 +32,6 @@ pub use gate::{Rules, Source, source_namespace};
 pub use identity::Identities;
 pub use sources::Sources;
 pub use variables::read as read_variables;
-pub use wake::ConfigKind;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +43,7 @@ use api::meta::{Artifact, go_duration};
 use api::object::Reconciled as _;
 use apply::What;
 use envsubst::Unset;
+use runtime::configs::ConfigKind;
 use runtime::status::Writer;
 use runtime::watch::{Change, Store};
 use runtime::{Handle, Key, Outcome, Priority, Reconciler, Recorder, Run, Severity};

@@ -7,17 +7,9 @@ use api::condition::Type;
 use api::kustomize::{Kustomization, SubstituteReferenceKind};
 use api::source::ArtifactKind;
 use runtime::Key;
+use runtime::configs::ConfigKind;
 
 use super::gate::{is_ready, namespace, source_namespace};
-
-/// The kind of a configuration object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ConfigKind {
-    /// ConfigMap.
-    ConfigMap,
-    /// Secret.
-    Secret,
-}
 
 /// What an object refers to, so that a change of it wakes the object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

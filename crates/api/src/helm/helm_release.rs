@@ -248,7 +248,7 @@ pub struct ChartReference {
 }
 
 /// Kinds that have a chart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ChartReferenceKind {
     /// A chart in an OCI registry.
     #[default]
@@ -257,6 +257,17 @@ pub enum ChartReferenceKind {
     HelmChart,
     /// A chart that a third-party controller made.
     ExternalArtifact,
+}
+
+impl ChartReferenceKind {
+    /// The kind as it stands in `kind:`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OCIRepository => "OCIRepository",
+            Self::HelmChart => "HelmChart",
+            Self::ExternalArtifact => "ExternalArtifact",
+        }
+    }
 }
 
 /// How differences between release and cluster are found and corrected.
@@ -317,7 +328,7 @@ impl ValuesReference {
 }
 
 /// Kinds with values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ValuesReferenceKind {
     /// A Secret.
     #[default]

@@ -20,7 +20,8 @@ pub struct Image {
     pub digest: Option<String>,
 }
 
-/// Chooses objects: all given fields have to match. The first five are regular expressions, anchored at both ends.
+/// Chooses objects: all given fields have to match. The first five are regular expressions, anchored at both ends. The
+/// order of the fields is Flux's, since digests of a HelmRelease's post-renderers depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Selector {
@@ -33,18 +34,18 @@ pub struct Selector {
     /// Kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
     /// Namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Kubernetes label selector over the labels.
+    /// Name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_selector: Option<String>,
+    pub name: Option<String>,
     /// Kubernetes label selector over the annotations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotation_selector: Option<String>,
+    /// Kubernetes label selector over the labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
 }
 
 /// A change of objects.

@@ -1,0 +1,276 @@
+//! State: what is the matter with a release, by its last record, the history and what is wanted now. Pure.
+
+use api::helm::{HelmRelease, HelmReleaseStatus, ReleaseSnapshot};
+use artifact::Algorithm;
+use chart::{Release, Status, Table};
+
+use super::history::{self, Verification};
+use super::strategy::Remediation;
+use super::{digest, history::is_tested};
+
+/// The state of a release. Reasons are for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// There is none, or it was uninstalled.
+    Absent(&'static str),
+    /// An action was cut off, or another one runs.
+    Locked(Status),
+    /// Somebody else made it.
+    Unmanaged(&'static str),
+    /// It is not what is wanted.
+    OutOfSync(&'static str),
+    /// Its last action failed.
+    Failed(&'static str),
+    /// Its tests have not run.
+    Untested,
+    /// It is what is wanted, as far as its record tells.
+    InSync,
+}
+
+/// What a record is compared with.
+pub struct Wanted<'a> {
+    /// The object.
+    pub release: &'a HelmRelease,
+    /// Its status while the run works on it.
+    pub status: &'a HelmReleaseStatus,
+    /// Name of the chart.
+    pub chart_name: &'a str,
+    /// Version of the chart.
+    pub chart_version: &'a str,
+    /// The values.
+    pub values: &'a Table,
+    /// The algorithm of digests.
+    pub algorithm: Algorithm,
+}
+
+/// A state that cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum Unclear {
+    /// The record cannot be compared.
+    #[error("failed to verify release object: {0}")]
+    Digest(#[from] digest::Error),
+    /// A status that no action of this controller leaves behind.
+    #[error("unable to determine state for release with status '{0}'")]
+    Status(&'static str),
+}
+
+/// Determines the state of a release from its last record.
+///
+/// # Errors
+/// A record from which it cannot be told.
+pub fn determine(last: Option<&Release>, wanted: &Wanted<'_>) -> Result<State, Unclear> {
+    let Some(last) = last else { return Ok(State::Absent("no release in storage for object")) };
+    let status = last.info.status;
+    if status.is_pending() {
+        return Ok(State::Locked(status));
+    }
+    let uninstalled = State::Absent("found uninstalled release in storage");
+    let Some(current) = newest(&wanted.status.history) else {
+        return Ok(match status {
+            Status::Uninstalled => uninstalled,
+            _ => State::Unmanaged("found existing release in storage"),
+        });
+    };
+    match history::verify(current, last)? {
+        Verification::Same => {}
+        foreign => return Ok(State::Unmanaged(foreign.reason())),
+    }
+    match status {
+        Status::Failed => Ok(State::Failed("")),
+        Status::Uninstalled => Ok(uninstalled),
+        Status::Deployed => Ok(deployed(last, current, wanted)),
+        other => Err(Unclear::Status(other.as_str())),
+    }
+}
+
+fn newest(history: &[ReleaseSnapshot]) -> Option<&ReleaseSnapshot> {
+    // The first of several equals, as after a stable sort.
+    history.iter().reduce(|newest, other| if other.version > newest.version { other } else { newest })
+}
+
+fn deployed(last: &Release, current: &ReleaseSnapshot, wanted: &Wanted<'_>) -> State {
+    let metadata = last.chart.as_ref().and_then(|chart| chart.metadata.as_ref());
+    let same_chart = metadata
+        .is_some_and(|found| found.name == wanted.chart_name && found.version == wanted.chart_version);
+    if !same_chart {
+        return State::OutOfSync("release chart changed");
+    }
+    if !digest::is_of_config(&current.config_digest, wanted.values) {
+        return State::OutOfSync("release config values changed");
+    }
+    let (release, status) = (wanted.release, wanted.status);
+    if release.metadata.generation != Some(status.observed_generation) {
+        if digest::post_renderers(wanted.algorithm, release) != status.observed_post_renderers_digest {
+            return State::OutOfSync("postrenderers digest has changed");
+        }
+        if digest::common_metadata(wanted.algorithm, release) != status.observed_common_metadata_digest {
+            return State::OutOfSync("common metadata digest has changed");
+        }
+    }
+    if release.spec.test.as_ref().is_some_and(|test| test.enable) {
+        if !is_tested(current) {
+            return State::Untested;
+        }
+        let counts = Remediation::active(release, status).is_some_and(|active| !active.ignore_test_failures);
+        if counts && history::has_failed_test(current) {
+            return State::Failed("release has test in failed phase");
+        }
+    }
+    State::InSync
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::helm::{ReleaseAction, TestHookStatus};
+    use serde_json::{Value as Json, json};
+
+    const SHA256: Algorithm = Algorithm::Sha256;
+
+    fn record(status: &str) -> Release {
+        serde_json::from_value(json!({
+            "name": "r", "namespace": "n", "version": 1, "info": {"status": status},
+            "chart": {"metadata": {"name": "c", "version": "1.0.0"}}, "config": {"a": 1},
+        }))
+        .unwrap()
+    }
+
+    struct Case {
+        release: HelmRelease,
+        status: HelmReleaseStatus,
+        chart_version: &'static str,
+        values: Json,
+        last: Option<Release>,
+    }
+
+    /// A release that is in sync.
+    fn case() -> Case {
+        let last = record("deployed");
+        let snapshot = history::snapshot(SHA256, &last, Some("install"), "").unwrap();
+        Case {
+            release: serde_json::from_value(json!({"metadata": {"name": "r", "namespace": "n", "generation": 3}, "spec": {"interval": "1m"}})).unwrap(),
+            status: HelmReleaseStatus { history: vec![snapshot], observed_generation: 2, ..Default::default() },
+            chart_version: "1.0.0",
+            values: json!({"a": 1}),
+            last: Some(last),
+        }
+    }
+
+    impl Case {
+        fn state(&self) -> Result<State, String> {
+            let wanted = Wanted {
+                release: &self.release,
+                status: &self.status,
+                chart_name: "c",
+                chart_version: self.chart_version,
+                values: self.values.as_object().unwrap(),
+                algorithm: SHA256,
+            };
+            determine(self.last.as_ref(), &wanted).map_err(|error| error.to_string())
+        }
+
+        fn with(mut self, change: impl FnOnce(&mut Case)) -> Self {
+            change(&mut self);
+            self
+        }
+
+        /// The record and its snapshot have another status.
+        fn recorded(mut self, status: &str) -> Self {
+            let last = record(status);
+            self.status.history = vec![history::snapshot(SHA256, &last, None, "").unwrap()];
+            self.last = Some(last);
+            self
+        }
+
+        fn tested(mut self, phase: Option<&str>, action: Option<ReleaseAction>, ignore: bool) -> Self {
+            self.release.spec.test =
+                Some(serde_json::from_value(json!({"enable": true, "ignoreFailures": ignore})).unwrap());
+            self.status.last_attempted_release_action = action;
+            let hook = |phase: &str| {
+                [("t".to_owned(), TestHookStatus { phase: Some(phase.into()), ..Default::default() })]
+            };
+            self.status.history[0].test_hooks = phase.map(|phase| hook(phase).into());
+            self
+        }
+    }
+
+    #[test]
+    fn states() {
+        let install = Some(ReleaseAction::Install);
+        let uninstalled = State::Absent("found uninstalled release in storage");
+        let table = [
+            (case(), State::InSync),
+            (case().with(|c| c.last = None), State::Absent("no release in storage for object")),
+            (case().recorded("pending-upgrade"), State::Locked(Status::PendingUpgrade)),
+            (
+                case().with(|c| c.last = Some(record("pending-install"))).with(|c| c.status.history.clear()),
+                State::Locked(Status::PendingInstall),
+            ),
+            (
+                case().with(|c| c.status.history.clear()),
+                State::Unmanaged("found existing release in storage"),
+            ),
+            (case().recorded("uninstalled").with(|c| c.status.history.clear()), uninstalled.clone()),
+            (
+                case().with(|c| c.last = Some(record("failed"))),
+                State::Unmanaged("release not observed to be made for object"),
+            ),
+            (
+                case().with(|c| c.status.history[0].digest = "x".into()),
+                State::Unmanaged("release digest verification error"),
+            ),
+            (case().recorded("failed"), State::Failed("")),
+            (case().recorded("uninstalled"), uninstalled),
+            (case().with(|c| c.chart_version = "1.0.1"), State::OutOfSync("release chart changed")),
+            (case().with(|c| c.values = json!({"a": 2})), State::OutOfSync("release config values changed")),
+            (
+                case().with(|c| c.status.observed_post_renderers_digest = Some("sha256:x".into())),
+                State::OutOfSync("postrenderers digest has changed"),
+            ),
+            (
+                case().with(|c| c.status.observed_common_metadata_digest = Some("sha256:x".into())),
+                State::OutOfSync("common metadata digest has changed"),
+            ),
+            (
+                case().with(|c| {
+                    c.status.observed_common_metadata_digest = Some("sha256:x".into());
+                    c.status.observed_generation = 3;
+                }),
+                State::InSync,
+            ),
+            (case().tested(None, install, false), State::Untested),
+            (case().tested(Some("Succeeded"), install, false), State::InSync),
+            (
+                case().tested(Some("Failed"), install, false),
+                State::Failed("release has test in failed phase"),
+            ),
+            (case().tested(Some("Failed"), install, true), State::InSync),
+            (case().tested(Some("Failed"), None, false), State::InSync),
+        ];
+        for (index, (case, expected)) in table.into_iter().enumerate() {
+            assert_eq!(case.state().unwrap(), expected, "case {index}");
+        }
+    }
+
+    #[test]
+    fn states_that_no_action_leaves_behind() {
+        for status in ["superseded", "uninstalling", "unknown"] {
+            let error = case().recorded(status).state().unwrap_err();
+            assert_eq!(error, format!("unable to determine state for release with status '{status}'"));
+        }
+    }
+
+    #[test]
+    fn the_newest_snapshot_counts_in_any_order() {
+        let unsorted = case().with(|c| {
+            let older = ReleaseSnapshot {
+                version: 0,
+                digest: "x".into(),
+                api_version: Some("v2".into()),
+                ..Default::default()
+            };
+            c.status.history.insert(0, older);
+        });
+        assert_eq!(unsorted.state().unwrap(), State::InSync);
+    }
+}
