@@ -134,7 +134,7 @@ fn a_component_must_not_make_two_objects_one() {
 #[test]
 fn refused_features_are_named() {
     for (kustomization, expected) in [
-        ("helmCharts: [{name: x}]\n", "charts cannot be inflated here"),
+        ("helmCharts: [{name: x}]\n", "charts are rendered with --enable-helm only"),
         ("resources: ['https://example.com/x.yaml']\n", "remote bases are not fetched"),
         ("resources: ['github.com/a/b?ref=v1']\n", "remote bases are not fetched"),
         ("components: ['https://example.com/x']\n", "remote components are not fetched"),

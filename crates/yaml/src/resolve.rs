@@ -77,7 +77,9 @@ pub fn reads_as_string(text: &str, profile: Profile) -> bool {
         .starts_with(['[', '{', '-', '?', '&', '#', '!', '|', '>', '"', '\'', ' ', '\t', ':'])
         || text.ends_with(':')
         || text.contains(": ");
-    if !structural || text.starts_with("...") {
+    // A tag of one's own makes it a string.
+    let tagged = text.starts_with('!') && !text.starts_with("!!");
+    if !structural || tagged || text.starts_with("...") {
         return true;
     }
     match crate::read_first(text.as_bytes(), profile, &crate::ReadLimits::default()) {

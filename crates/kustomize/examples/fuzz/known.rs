@@ -17,10 +17,11 @@ pub fn known(
         );
     }
     if let (Ok(theirs), Ok(ours)) = (theirs, ours)
-        && theirs.replace("apiVersion: \"\"", "apiVersion: null") == *ours
+        && any_file(&|content| content.contains('{') || content.contains("List"))
+        && empty_as_null(theirs, ours)
     {
         return Some(
-            "no apiVersion in an item of a list that is not a List, which a patch with a target makes empty",
+            "an empty text that is put into a collection in braces, or an item of a list that is not a List",
         );
     }
     if let (Ok(theirs), Ok(ours)) = (theirs, ours)
@@ -29,7 +30,10 @@ pub fn known(
         return Some("the comment behind the source of a replacement goes into the YAML in a string with it");
     }
     let Err(error) = theirs else { return None };
-    if error.contains("panic: runtime error") || error.contains("panic: interface conversion") {
+    if error.contains("panic: runtime error")
+        || error.contains("panic: interface conversion")
+        || error.contains("program died")
+    {
         return Some("kustomize crashes");
     }
     // It quotes the object that it has written and tries to read again.
@@ -41,6 +45,15 @@ pub fn known(
         return Some("kustomize cannot read what it has written: a comment next to an empty `{}` or `[]`");
     }
     None
+}
+
+/// Whether the outputs are equal but for fields of which one is `""` in theirs and null in ours.
+fn empty_as_null(theirs: &str, ours: &str) -> bool {
+    let empty = |theirs: &str, ours: &str| {
+        theirs.strip_suffix("\"\"").is_some_and(|field| ours.strip_suffix("null") == Some(field))
+    };
+    theirs.lines().count() == ours.lines().count()
+        && theirs.lines().zip(ours.lines()).all(|(theirs, ours)| theirs == ours || empty(theirs, ours))
 }
 
 /// The comments of the case, with a space in front of each, that do not stand in a string.

@@ -72,6 +72,7 @@ pub(super) fn scalar(scalar: &Scalar, indent: usize) -> Option<String> {
             Style::DoubleQuoted
         }
         Style::Plain if text.is_empty() && scalar.tag() == Tag::Null => return Some(String::new()),
+        Style::Plain if text.contains('\n') => Style::Literal,
         Style::Plain => plainly(text, yaml::style_of(text)),
         style => style,
     };
@@ -85,7 +86,7 @@ pub(super) fn scalar(scalar: &Scalar, indent: usize) -> Option<String> {
         return Some(format!("{} {shown}", short_name(scalar.tag())?));
     }
     match style {
-        Style::Literal => literal(text, indent),
+        Style::Literal => Some(literal(text, indent)),
         Style::Folded => None,
         style => quoted(text, style, indent),
     }
@@ -111,9 +112,9 @@ fn short_name(tag: Tag) -> Option<&'static str> {
 
 /// A text that is no block.
 fn quoted(text: &str, style: Style, indent: usize) -> Option<String> {
-    // A line break with spaces around it cannot stand between single quotes.
-    let breaks = style == Style::SingleQuoted && (text.contains("\n ") || text.contains(" \n"));
-    let style = if breaks { Style::DoubleQuoted } else { style };
+    // A tab cannot stand between single quotes, nor a line break with spaces around it.
+    let odd = ["\n ", " \n", "\t"].iter().any(|odd| text.contains(odd));
+    let style = if style == Style::SingleQuoted && odd { Style::DoubleQuoted } else { style };
     let odd = |c: char| c.is_control() && !(c == '\n' && style == Style::SingleQuoted);
     if style != Style::DoubleQuoted && text.chars().any(odd) {
         return None;
@@ -151,9 +152,10 @@ fn single_quoted(text: &str, indent: usize) -> String {
     out
 }
 
-fn literal(text: &str, indent: usize) -> Option<String> {
-    if text.chars().any(|c| c.is_control() && c != '\n') {
-        return None;
+fn literal(text: &str, indent: usize) -> String {
+    let odd = text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t'));
+    if odd || text.contains(" \n") || text.ends_with(' ') {
+        return yaml::double_quoted(text);
     }
     let hint = if text.starts_with([' ', '\n']) { "2" } else { "" };
     let body = text.trim_end_matches('\n');
@@ -171,7 +173,7 @@ fn literal(text: &str, indent: usize) -> Option<String> {
         }
     }
     out.extend(std::iter::repeat_n('\n', (text.len() - body.len()).saturating_sub(1)));
-    Some(out)
+    out
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Patches: strategic merge, by target selector or by the identity that the patch names, and JSON 6902.
 
+use std::collections::HashSet;
+
 use patch::{JsonPatch, strategic_merge};
 use yaml::{Map, Scalar, Style, Tag, Value};
 
@@ -42,14 +44,14 @@ impl StrategicMerge {
     pub(super) fn run(&self, world: &World<'_>, map: &mut ResourceMap) -> Result<(), Vec<String>> {
         let mut errors = Vec::new();
         let mut emptied = false;
-        // Where two objects are one, kustomize patches both.
-        if self.copies_metadata
-            && let Some(id) = map.new_conflict()
-        {
-            return Err(vec![format!("patches before have given two objects the same identity: {id}")]);
-        }
+        let conflicts = self.copies_metadata && map.new_conflict().is_some();
         for patch in &self.patches {
             let places = match &self.target {
+                // Where patches before have given two objects the same identity, kustomize patches both.
+                Some(target) if conflicts => {
+                    let places = target.select(map);
+                    with_same_identity(map, &places)
+                }
                 Some(target) => target.select(map),
                 None => {
                     let places = map.by_any_id(patch.id());
@@ -160,6 +162,14 @@ impl StrategicMerge {
         }
         Ok(false)
     }
+}
+
+/// The places of all objects that have an identity in common with those at `places`.
+fn with_same_identity(map: &ResourceMap, places: &[usize]) -> Vec<usize> {
+    let chosen: HashSet<&ResourceId> =
+        places.iter().filter_map(|place| map.get(*place)).map(Resource::id).collect();
+    let all = map.iter().enumerate().filter(|(_, resource)| chosen.contains(resource.id()));
+    all.map(|(place, _)| place).collect()
 }
 
 /// Gives a targeted patch the type of its target, except for the kind, which may be what the patch changes.

@@ -300,7 +300,8 @@ impl<'a> Scanner<'a> {
     /// Moves over blanks, comments and line breaks.
     fn skip_to_token(&mut self) {
         loop {
-            if self.column() == 0 && (self.byte(0), self.byte(1), self.byte(2)) == (0xef, 0xbb, 0xbf) {
+            // Go means to allow a second mark on every line, but looks at the start of the text only.
+            if self.position == 0 && (self.byte(0), self.byte(1), self.byte(2)) == (0xef, 0xbb, 0xbf) {
                 self.skip();
             }
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
