@@ -68,7 +68,7 @@ impl Comments {
 
 impl Writer {
     /// Asks the host who we are, a text of its reply, and goes on.
-    pub fn as_user(self, whoami: Url, name: &'static str) -> Result<Step, Error> {
+    pub fn under_own_name(self, whoami: Url, name: &'static str) -> Result<Step, Error> {
         let whoami = (self.call)(Method::GET, whoami)?.context("could not get the authenticated user: ");
         Ok(whoami.then(move |reply| {
             let user = reply.document()?;

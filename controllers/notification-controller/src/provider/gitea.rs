@@ -82,5 +82,5 @@ pub fn comment(settings: &Settings, event: &Event) -> Result<Step, Error> {
     let token = token.clone();
     let comments =
         Comments::new(settings, event, thread).by(Box::new(move |method, url| call(method, url, &token)));
-    comments.as_user(host.repository.url("api/v1/user")?, "login")
+    comments.under_own_name(host.repository.url("api/v1/user")?, "login")
 }

@@ -121,7 +121,9 @@ pub fn comment(settings: &Settings, event: &Event, now: Timestamp) -> Result<Ste
         let owned = token.clone();
         let comments = comments.by(Box::new(move |method, url| call(method, url, &owned)));
         // An App writes under the name of its bot.
-        let Some(jwt) = bot else { return comments.as_user(address(&format!("{api}/user"))?, "login") };
+        let Some(jwt) = bot else {
+            return comments.under_own_name(address(&format!("{api}/user"))?, "login");
+        };
         let whoami = call(Method::GET, address(&format!("{api}/app"))?, &jwt)?
             .context("could not get the GitHub App: ");
         Ok(whoami.then(move |reply| {

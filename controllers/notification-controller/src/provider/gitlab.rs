@@ -75,5 +75,5 @@ pub fn comment(settings: &Settings, event: &Event) -> Result<Step, Error> {
     let token = token.clone();
     let comments =
         Comments::new(settings, event, thread).by(Box::new(move |method, url| call(method, url, &token)));
-    comments.as_user(repository.url("api/v4/user")?, "username")
+    comments.under_own_name(repository.url("api/v4/user")?, "username")
 }

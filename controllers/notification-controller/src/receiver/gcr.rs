@@ -42,7 +42,8 @@ pub async fn verify(
     Ok(Accepted { payload: Some(message(hook)?.to_string().into()), claims: None })
 }
 
-fn message(hook: &Hook) -> Result<Value, Refusal> {
+/// The message in the envelope of Pub/Sub, reduced to what filters may see.
+pub fn message(hook: &Hook) -> Result<Value, Refusal> {
     let malformed = |what: &str| Refusal(format!("cannot decode GCR webhook payload: {what}"));
     let envelope = hook.object("GCR")?;
     if let Some(time) = envelope.pointer("/message/publishTime").filter(|time| !time.is_null()) {

@@ -2,6 +2,8 @@
 //!
 //! The reconciler computes the path and says whether the Receiver can be used; [`hook`] verifies calls.
 
+#[cfg(test)]
+mod body_tests;
 mod cdevents;
 mod cdevents_types;
 mod filter;
