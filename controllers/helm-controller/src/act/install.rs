@@ -20,7 +20,7 @@ pub async fn install(attempt: &Attempt, ledger: &mut Ledger, last: Option<Releas
     ledger.status.inventory = None;
     upgrade::forget_outcomes(ledger);
     let begun = Instant::now();
-    let outcome = ledger.during(run(attempt, last)).await;
+    let outcome = ledger.during(Box::pin(run(attempt, last))).await;
     ledger.status.last_attempted_release_action_duration = Some(go_duration(begun.elapsed()));
     let result = upgrade::conclude(attempt, ledger, ReleaseAction::Install, outcome).await;
     ledger.summarise();
@@ -47,7 +47,7 @@ async fn run(attempt: &Attempt, last: Option<Release>) -> upgrade::Ran {
         last: last.map_or(Last::Absent, |last| Last::Is(Box::new(last))),
         ..Install::new(&attempt.name(), attempt.namespace(), attempt.chart.clone(), attempt.values.clone())
     };
-    install.run(&attempt.cluster, &attempt.storage).await.map_err(upgrade::Stopped::Failed)
+    Box::pin(install.run(&attempt.cluster, &attempt.storage)).await.map_err(upgrade::Stopped::Failed)
 }
 
 /// A release was made: says so.

@@ -40,7 +40,7 @@ async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
         max_history: options::max_history(attempt),
         ..Rollback::new(&target.name, target.version)
     };
-    let ran = ledger.during(rollback.run(&attempt.cluster, &attempt.storage)).await;
+    let ran = ledger.during(Box::pin(rollback.run(&attempt.cluster, &attempt.storage))).await;
     let subject = Subject::of(&target).with_token_of(attempt);
     match ran {
         Ok(outcome) => {

@@ -30,7 +30,7 @@ async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
     // Tests are awaited by the rules of Flux whatever the spec says.
     waiting.strategy = release::Strategy::Watch;
     let test = Test { waiting, include: names(false), exclude: names(true), ..Test::new(&attempt.name()) };
-    let ran = ledger.during(test.run(&attempt.cluster, &attempt.storage)).await;
+    let ran = ledger.during(Box::pin(test.run(&attempt.cluster, &attempt.storage))).await;
     let (writes, record, error) = match ran {
         Ok(outcome) => (outcome.writes, Some(outcome.release), None),
         Err(failed) => {

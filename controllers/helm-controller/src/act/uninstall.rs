@@ -67,7 +67,7 @@ async fn end(
     current: &ReleaseSnapshot,
 ) -> Result<(), Error> {
     let keeps = attempt.release.spec.uninstall.as_ref().is_some_and(|uninstall| uninstall.keep_history);
-    let ran = ledger.during(action(attempt, &current.name).run(&attempt.cluster, storage)).await;
+    let ran = ledger.during(Box::pin(action(attempt, &current.name).run(&attempt.cluster, storage))).await;
     let over = match &ran {
         Err(failed) => match failed.error.root() {
             HelmError::NotFound => Some(texts::not_found(current)),
@@ -122,7 +122,8 @@ async fn end(
 /// Removes a failed release. An error means that the record is as it was.
 pub async fn remove(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
     let Some(current) = latest(&mut ledger.status) else { return Err(Error::NoLatest("to uninstall")) };
-    let ran = ledger.during(action(attempt, &current.name).run(&attempt.cluster, &attempt.storage)).await;
+    let ran =
+        ledger.during(Box::pin(action(attempt, &current.name).run(&attempt.cluster, &attempt.storage))).await;
     let mut log = String::new();
     let noted = note(attempt, ledger, ran, &current, Maker::UninstallRemediation);
     let known = latest(&mut ledger.status).unwrap_or_else(|| current.clone());

@@ -29,7 +29,7 @@ pub async fn upgrade(attempt: &Attempt, ledger: &mut Ledger, last: Option<Releas
     ledger.status.last_attempted_release_action = Some(ReleaseAction::Upgrade);
     forget_outcomes(ledger);
     let begun = Instant::now();
-    let outcome = ledger.during(run(attempt, last)).await;
+    let outcome = ledger.during(Box::pin(run(attempt, last))).await;
     ledger.status.last_attempted_release_action_duration = Some(go_duration(begun.elapsed()));
     let result = conclude(attempt, ledger, ReleaseAction::Upgrade, outcome).await;
     ledger.summarise();
@@ -67,7 +67,7 @@ async fn run(attempt: &Attempt, last: Option<Release>) -> Ran {
         last: last.map_or(Last::Ask, |last| Last::Is(Box::new(last))),
         ..Upgrade::new(&attempt.name(), attempt.chart.clone(), attempt.values.clone())
     };
-    upgrade.run(&attempt.cluster, &attempt.storage).await.map_err(Stopped::Failed)
+    Box::pin(upgrade.run(&attempt.cluster, &attempt.storage)).await.map_err(Stopped::Failed)
 }
 
 /// The custom resource definitions of the chart, by the policy.
@@ -84,7 +84,8 @@ pub async fn crds(
     };
     let options = CrdOptions { policy, method, labels: attempt.origin(), waiting: waiting.clone() };
     let (mut chart, mut warnings) = (attempt.chart.clone(), Vec::new());
-    let applied = apply_crds(&attempt.cluster, &mut chart, &attempt.values, &options, &mut warnings).await;
+    let applied =
+        Box::pin(apply_crds(&attempt.cluster, &mut chart, &attempt.values, &options, &mut warnings)).await;
     report::warnings(&warnings);
     match applied {
         Ok(_) => Ok(()),

@@ -54,7 +54,7 @@ impl HelmReleases {
                     }
                 },
             };
-            match self.turn(attempt, ledger, last, &mut done).await? {
+            match Box::pin(self.turn(attempt, ledger, last, &mut done)).await? {
                 Turn::Next(last) => known = last,
                 Turn::Over(end) => {
                     if end.is_content() {
@@ -89,7 +89,7 @@ impl HelmReleases {
         if let (State::InSync, Some(record)) = (&state, &last)
             && drift_mode(&attempt.release) != DriftDetectionMode::Disabled
         {
-            match act::drift::look(attempt, record).await {
+            match Box::pin(act::drift::look(attempt, record)).await {
                 Err(error) => {
                     return Ok(Turn::Over(unclear(
                         ledger,
@@ -128,7 +128,7 @@ impl HelmReleases {
             let flow = done_already(&facts_of(attempt, ledger));
             return Ok(Turn::Over(self.flow(flow, attempt, ledger)));
         }
-        self.act(action, attempt, ledger, last, done).await
+        Box::pin(self.act(action, attempt, ledger, last, done)).await
     }
 
     /// The cluster is not what the release says.
@@ -151,7 +151,7 @@ impl HelmReleases {
         }
         ledger.working(&texts::running(action, action.timeout(&attempt.release)));
         tracing::info!("running '{}' action", action.name());
-        act::drift::correct(attempt, ledger, drift).await;
+        Box::pin(act::drift::correct(attempt, ledger, drift)).await;
         done.push(action.class());
         Turn::Next(last.map_or(Last::Ask, |last| Last::Is(Box::new(last))))
     }
@@ -175,12 +175,12 @@ impl HelmReleases {
         }
         tracing::info!("running '{}' action", action.name());
         let acted = match action {
-            Action::Install => act::install(attempt, ledger, last).await,
-            Action::Upgrade => act::upgrade(attempt, ledger, last).await,
-            Action::Test => act::test(attempt, ledger).await,
-            Action::Rollback => act::rollback(attempt, ledger).await,
-            Action::UninstallRemediation => act::remove(attempt, ledger).await,
-            Action::Unlock => act::unlock(attempt, ledger, last).await,
+            Action::Install => Box::pin(act::install(attempt, ledger, last)).await,
+            Action::Upgrade => Box::pin(act::upgrade(attempt, ledger, last)).await,
+            Action::Test => Box::pin(act::test(attempt, ledger)).await,
+            Action::Rollback => Box::pin(act::rollback(attempt, ledger)).await,
+            Action::UninstallRemediation => Box::pin(act::remove(attempt, ledger)).await,
+            Action::Unlock => Box::pin(act::unlock(attempt, ledger, last)).await,
             Action::Uninstall => act::uninstall(attempt, &attempt.storage, ledger).await.map(|()| Last::Ask),
             // Found by a look at the cluster, not by a decision: see `drifted`.
             Action::CorrectDrift => Ok(Last::Ask),

@@ -250,7 +250,8 @@ impl HelmReleases {
 
     async fn run(&self, object: Arc<HelmRelease>, run: &Run) -> Outcome {
         let mut ledger = Ledger::open(Arc::clone(&object), self.writer.clone(), self.behaviour.algorithm);
-        match self.steps(&object, run, &mut ledger).await {
+        // Boxed where the steps are deep: together they would not fit on the stack of a worker.
+        match Box::pin(self.steps(&object, run, &mut ledger)).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(error.into()),
         }
@@ -264,7 +265,7 @@ impl HelmReleases {
     ) -> Result<Outcome, WriteError> {
         let admitted = gate::admit(object, &self.behaviour, Timestamp::now());
         let end = match admitted {
-            Gate::Delete => return self.delete(object, run, ledger).await,
+            Gate::Delete => return Box::pin(self.delete(object, run, ledger)).await,
             Gate::AddFinalizer => {
                 self.writer.add_finalizer(object).await?;
                 return Ok(Outcome::After(Duration::ZERO));
@@ -280,7 +281,9 @@ impl HelmReleases {
                     return Ok(outcome);
                 }
                 match gate {
-                    Gate::Proceed(checks) => self.proceed(object, run, Arc::new(checks), ledger).await?,
+                    Gate::Proceed(checks) => {
+                        Box::pin(self.proceed(object, run, Arc::new(checks), ledger)).await?
+                    }
                     Gate::Stall { reason, message } => self.stall(ledger, reason, &message),
                     _ => return Ok(Outcome::Done),
                 }

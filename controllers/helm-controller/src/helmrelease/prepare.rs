@@ -88,10 +88,10 @@ impl HelmReleases {
             tracing::info!(
                 "release target configuration changed ({why}): running uninstall for current release"
             );
-            return self.leave_target(&attempt, &cluster, ledger).await;
+            return Box::pin(self.leave_target(&attempt, &cluster, ledger)).await;
         }
         self.note_attempt(object, &attempt, ledger);
-        self.drive(&attempt, ledger, &run.key, fingerprint).await
+        Box::pin(self.drive(&attempt, ledger, &run.key, fingerprint)).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one value")]

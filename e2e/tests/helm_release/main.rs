@@ -1,0 +1,17 @@
+//! helm-controller on a real API server, with the real `helm` as the judge: the acceptance cases of its specification, by
+//! their numbers.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test"
+)]
+
+mod basics;
+mod charts;
+mod failures;
+mod scene;
+mod sources;
+mod targets;
+mod tests;
