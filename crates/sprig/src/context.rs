@@ -34,7 +34,7 @@ pub fn values(map: BTreeMap<Str, Value>) -> Value {
 }
 
 fn as_map(value: &Value) -> Value {
-    Value::dict(value.as_dict().map(|dict| dict.map.borrow().clone()).unwrap_or_default())
+    value.converted(DictType::Any)
 }
 
 fn table(value: &Value, a: &[Value]) -> Outcome {
@@ -46,7 +46,7 @@ fn table(value: &Value, a: &[Value]) -> Outcome {
             _ => return Err(Fault::Text(format!("{} is not a table", gotemplate::quote(key)))),
         }
     }
-    Ok(values(at.as_dict().map(|dict| dict.map.borrow().clone()).unwrap_or_default()))
+    Ok(at.converted(DictType::Named(&VALUES)))
 }
 
 fn path_value(value: &Value, a: &[Value]) -> Outcome {

@@ -69,9 +69,18 @@ fn modify(a: &[Value]) -> Outcome {
     Ok(time_of(a.any(1)).map(|time| value(time.plus(nanos))).unwrap_or_default())
 }
 
+/// A number as Go's `ParseInt` gives it when nobody looks at its error: the nearest one, or 0 for what is none.
+fn whole(text: &str) -> i64 {
+    text.parse::<i64>().unwrap_or_else(|error| match error.kind() {
+        std::num::IntErrorKind::PosOverflow => i64::MAX,
+        std::num::IntErrorKind::NegOverflow => i64::MIN,
+        _ => 0,
+    })
+}
+
 fn seconds(value: &Value) -> String {
     let count = match value {
-        Value::Str(text) => text.text().parse::<i64>().unwrap_or(0),
+        Value::Str(text) => whole(&text.text()),
         Value::Int(IntKind::Int64, count) => *count,
         _ => 0,
     };

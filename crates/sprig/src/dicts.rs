@@ -86,9 +86,11 @@ enum Wins {
 }
 
 fn merge(a: &[Value], wins: Wins) -> Value {
+    let nil = |value: &Value| matches!(value, Value::Nil) || value.as_dict().is_some_and(|dict| dict.nil());
     let target = match a.any(0) {
-        Value::Nil => Value::dict(BTreeMap::new()),
-        Value::Dict(dict) if dict.nil() => Value::dict(BTreeMap::new()),
+        // It stays nil where there is nothing to merge.
+        value if nil(value) && a.iter().all(nil) => return plain(&Value::Nil),
+        value if nil(value) => Value::dict(BTreeMap::new()),
         value => plain(value),
     };
     for source in a.iter().skip(1) {

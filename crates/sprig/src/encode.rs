@@ -129,7 +129,8 @@ fn from_base32(text: &[u8]) -> Result<Vec<u8>, String> {
             count = i + 1;
         }
         if group.len() < 8 {
-            return bad(clean.len());
+            // Go counts from the start of the group where nothing is padding.
+            return bad(if count == group.len() { start } else { clean.len() });
         }
         if group.iter().skip(count).any(|b| *b != b'=') || matches!(count, 1 | 3 | 6) {
             return bad(start + count);

@@ -66,9 +66,21 @@ fn break_line(style: Style, depth: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// Below this depth, Go looks for values that contain themselves. Nothing else is that deep.
+pub(crate) const DEEPEST: usize = 1000;
+
+/// The error for a value that contains itself.
+pub(crate) fn cycle(value: &Value) -> Fault {
+    let kind = match value {
+        Value::List(_) => "[]interface {}",
+        _ => "map[string]interface {}",
+    };
+    format!("json: unsupported value: encountered a cycle via {kind}").into()
+}
+
 fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-    if depth > 1000 {
-        return Err("json: the value is nested too deeply or contains itself".into());
+    if depth > DEEPEST {
+        return Err(cycle(value));
     }
     match value {
         Value::Nil => out.extend_from_slice(b"null"),

@@ -327,10 +327,12 @@ impl<'p> Translator<'p> {
                 Some(close) => (inner.get(..close).unwrap_or_default(), close + 2),
                 None => return self.invalid_escape(start),
             },
-            None => match self.rest.get(..2) {
-                Some(digits) => (digits, 2),
-                None => return self.invalid_escape(start),
-            },
+            None => {
+                // The error shows both characters, whatever the first one is.
+                let end = self.rest.char_indices().nth(2).map_or(self.rest.len(), |(end, _)| end);
+                let digits = self.rest.get(..end).unwrap_or_default();
+                (digits, digits.len())
+            }
         };
         let valid = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let c = u32::from_str_radix(digits, 16).ok().filter(|_| valid).and_then(char::from_u32);

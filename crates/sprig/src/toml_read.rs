@@ -82,7 +82,9 @@ impl Reader<'_> {
                 Some('\r') if !self.rest.starts_with("\r\n") => return,
                 Some(' ' | '\t' | '\r' | '\n') => _ = self.bump(),
                 Some('#') => {
-                    let end = self.rest.find('\n').unwrap_or(self.rest.len());
+                    // A control character is for whoever reads on, who cannot take it.
+                    let ends = |c: char| c.is_ascii_control() && !matches!(c, '\t' | '\r');
+                    let end = self.rest.find(ends).unwrap_or(self.rest.len());
                     self.rest = self.rest.get(end..).unwrap_or_default();
                 }
                 _ => return,

@@ -99,7 +99,7 @@ fn mapping(
             pad(indent, out);
         }
         out.push(':');
-        let below = collection(&item);
+        let below = collection(&item) && !long;
         out.push(if below { '\n' } else { ' ' });
         node(&item, indent + 2, !below, out)?;
     }
@@ -173,6 +173,8 @@ fn special(c: char) -> bool {
 
 fn escaped(text: &str, out: &mut String) {
     out.push('"');
+    // Go looks for the byte order mark at the start of the text, whichever character it is about to write.
+    let all = text.starts_with('\u{feff}');
     for c in text.chars() {
         let letter = match c {
             '\0' => '0',
@@ -188,7 +190,8 @@ fn escaped(text: &str, out: &mut String) {
             '\u{85}' => 'N',
             '\u{2028}' => 'L',
             '\u{2029}' => 'P',
-            c if special(c) => {
+            '\u{a0}' if all => '_',
+            c if all || special(c) => {
                 match u32::from(c) {
                     code @ ..=0xff => out.push_str(&format!("\\x{code:02X}")),
                     code @ ..=0xffff => out.push_str(&format!("\\u{code:04X}")),

@@ -50,8 +50,8 @@ fn check_breaks(text: &str) -> Result<(), Fault> {
 
 /// The value as JSON would carry it.
 fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
-    if depth > 1000 {
-        return Err("json: the value is nested too deeply or contains itself".into());
+    if depth > crate::json::DEEPEST {
+        return Err(crate::json::cycle(value));
     }
     Ok(match value {
         Value::Nil => yaml::Value::null(),

@@ -194,10 +194,12 @@ impl Printer<'_> {
 
 /// `%#g` and its kin: always a decimal point, and all digits of the precision.
 fn with_point(text: &str, verb: u8, precision: Option<usize>) -> String {
-    let at = text.find(['e', 'E', 'p', 'P']).unwrap_or(text.len());
+    let hexadecimal = matches!(verb, b'x' | b'X');
+    let exponents: &[char] = if hexadecimal { &['p', 'P'] } else { &['e', 'E', 'p', 'P'] };
+    let at = text.find(exponents).unwrap_or(text.len());
     let (number, tail) = text.split_at(at);
     let mut number = number.to_owned();
-    let general = matches!(verb, b'v' | b'g' | b'G');
+    let padded = matches!(verb, b'v' | b'g' | b'G' | b'x');
     let digits = number.bytes().filter(u8::is_ascii_digit).count();
     let leading = number
         .trim_start_matches('-')
@@ -205,11 +207,18 @@ fn with_point(text: &str, verb: u8, precision: Option<usize>) -> String {
         .take_while(|b| matches!(b, b'0' | b'.'))
         .filter(|b| *b == b'0')
         .count();
-    let significant = if leading == digits { 1 } else { digits - leading };
+    let significant = if hexadecimal {
+        // Go counts the letter of the prefix, too.
+        number.trim_start_matches(['-', '0']).bytes().filter(|b| *b != b'.').count()
+    } else if leading == digits {
+        1
+    } else {
+        digits - leading
+    };
     if !number.contains('.') {
         number.push('.');
     }
-    if general {
+    if padded {
         let wanted = precision.unwrap_or(6);
         number.extend(std::iter::repeat_n('0', wanted.saturating_sub(significant)));
     }

@@ -466,7 +466,8 @@ impl<'a> Builder<'a> {
                 // There may be several, and each replaces what stands in front of it.
                 for source in self.merge_sources(value, mark)?.into_iter().rev() {
                     for entry in source {
-                        insert_last(&mut mapping.map, entry);
+                        mapping.merged.push(entry.key.text().to_owned());
+                        mapping.map.insert_entry(entry);
                     }
                 }
                 return Ok(());
@@ -484,7 +485,16 @@ impl<'a> Builder<'a> {
             },
         };
         if self.profile == Profile::V2 {
-            insert_last(&mut mapping.map, Entry { key, value });
+            // The last one counts, and the caller may ask whether there was one before that was not merged.
+            let merged = mapping.merged.iter().position(|merged| merged == key.text());
+            if let Some(at) = merged {
+                mapping.merged.swap_remove(at);
+            }
+            if let Some(before) = mapping.map.insert_entry(Entry { key: key.clone(), value })
+                && merged.is_none()
+            {
+                mapping.map.mark_duplicate(Entry { key, value: before });
+            }
             return Ok(());
         }
         if mapping.map.contains_key(key.text()) {
@@ -520,7 +530,7 @@ impl<'a> Builder<'a> {
 
     /// Adds what `<<` names in go-yaml v3: earlier mappings of a list win over later ones, own keys over all.
     fn finish(&self, mapping: Mapping) -> Result<Value, ReadError> {
-        let Mapping { mut map, merge } = mapping;
+        let Mapping { mut map, merge, .. } = mapping;
         map.shrink();
         let Some((value, mark)) = merge else { return Ok(Value::Map(map)) };
         for entry in self.merge_sources(value, mark)?.into_iter().flatten() {
@@ -550,21 +560,16 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Adds an entry. The last one of a name counts, and the caller may ask whether there was one before.
-fn insert_last(map: &mut Map, entry: Entry) {
-    let key = entry.key.clone();
-    if let Some(before) = map.insert_entry(entry) {
-        map.mark_duplicate(Entry { key, value: before });
-    }
-}
-
 const MERGE_WANTS_MAP: &str = "map merge requires map or sequence of maps as the value";
 
 /// A mapping while it is read.
 #[derive(Default)]
 struct Mapping {
     map: Map,
+    /// What `<<` names, in go-yaml v3.
     merge: Option<(Value, Mark)>,
+    /// Keys that a `<<` has set, in go-yaml v2.
+    merged: Vec<String>,
 }
 
 fn sequence(mut items: Vec<Value>) -> Value {
