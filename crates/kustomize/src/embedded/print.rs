@@ -146,7 +146,7 @@ fn single_quoted(text: &str, indent: usize) -> String {
                 out.push(c);
             }
         }
-        at_break = c == '\n';
+        at_break = matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}');
     }
     out.push('\'');
     out
