@@ -15,6 +15,8 @@ pub enum CaUse {
     Add,
     /// The only CAs trusted: notification-controller.
     Replace,
+    /// Not asked at all: any certificate will do. Only for servers that somebody called insecure.
+    Ignore,
 }
 
 /// A client certificate with its key, both PEM.

@@ -194,7 +194,7 @@ async fn sub_charts_that_cannot_be_had_are_told() -> Result<()> {
         (
             "alias",
             "{name: a, version: 1, repository: '@stable'}".to_owned(),
-            "failed to add remote dependency 'a': aliased repository dependency is not supported: @stable".to_owned(),
+            "failed to add remote dependency 'a': aliased repository dependency is not supported: @stable/".to_owned(),
         ),
         (
             "range",

@@ -41,13 +41,10 @@ async fn an_index_becomes_an_artifact() -> Result<()> {
     assert!(url.ends_with(&format!("/helmrepository/{}/shop/index.yaml", scene.namespace)), "{url}");
     assert_eq!(reqwest::get(url).await?.bytes().await?, bytes);
     assert_eq!(message(&ready, "Ready"), format!("stored artifact: revision '{revision}'"));
-    let stored = format!(
-        "Normal NewArtifact stored fetched index of size {:.4}kB from '{}'",
-        bytes.len() as f64 / 1000.0,
-        charts.url()
-    );
-    let stored = stored.split("kB").next().unwrap_or_default().to_owned();
-    scene.event("shop", &stored[..stored.len() - 1]).await?;
+    let size = format!("{:.3}", bytes.len() as f64 / 1000.0);
+    let size = size.trim_end_matches('0').trim_end_matches('.');
+    let stored = format!("Normal NewArtifact stored fetched index of size {size}kB from '{}'", charts.url());
+    scene.event("shop", &stored).await?;
 
     // The same index again: one request upstream, one patch, nothing new.
     scene.git.take_requests();

@@ -5,6 +5,7 @@ use kube::Api;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use testkit::condition;
+use testkit::git::ServerOptions;
 use testkit::registry::{Access, Registry};
 
 use super::scene::{API, Scene, message, reason};
@@ -275,5 +276,38 @@ async fn what_cannot_be_pulled_is_told() -> Result<()> {
     let signed =
         images.scene.plane.wait_for(&images.repositories, "signed", "it is refused", unverified).await?;
     assert!(signed["status"]["artifact"].is_null() && condition(&signed, "Stalled").is_some());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insecure_registry_may_have_any_certificate() -> Result<()> {
+    let options = ServerOptions { tls: true, ..Default::default() };
+    let scene = Scene::with(options, &[]).await?;
+    // A registry that is read only is a folder of files.
+    let root = scene.git.root().join("v2/shop");
+    let file = |path: &str, bytes: &[u8]| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().context("a folder")?)?;
+        Ok::<_, anyhow::Error>(std::fs::write(path, bytes)?)
+    };
+    let digest = |bytes: &[u8]| artifact::Algorithm::Sha256.digest(bytes).to_string();
+    let files = layer(&[("app.yaml", 0o644, "kind: ConfigMap")])?;
+    let descriptor = |media: &str, bytes: &[u8]| json!({ "mediaType": media, "digest": digest(bytes), "size": bytes.len() });
+    let manifest = json!({
+        "schemaVersion": 2, "config": descriptor("c", b"{}"), "layers": [descriptor(FLUX, &files)],
+    })
+    .to_string();
+    file(&format!("blobs/{}", digest(&files)), &files)?;
+    file("manifests/latest", manifest.as_bytes())?;
+    file(&format!("manifests/{}", digest(manifest.as_bytes())), manifest.as_bytes())?;
+
+    let url = scene.git.url("shop").replace("https://", "oci://");
+    scene.apply_kind(KIND, "strict", json!({ "url": url, "interval": "1h" })).await?;
+    let repositories = scene.plane.objects(API, KIND, Some(&scene.namespace))?;
+    let failed = |object: &Value| reason(object, "FetchFailed") == "OCIArtifactPullFailed";
+    scene.plane.wait_for(&repositories, "strict", "it is refused", failed).await?;
+    scene.apply_kind(KIND, "lax", json!({ "url": url, "interval": "1h", "insecure": true })).await?;
+    let ready = scene.plane.ready(API, KIND, &scene.namespace, "lax").await?;
+    assert_eq!(scene.files(&ready).await?, [". 750", "app.yaml 600 kind: ConfigMap"]);
     Ok(())
 }

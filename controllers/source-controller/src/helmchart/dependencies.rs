@@ -15,7 +15,7 @@ use super::build::clean;
 use super::folder::{Files, rooted};
 use super::repository::Repository;
 use crate::helmrepository::{Access, RegistryAccess, index};
-use crate::source::blocking;
+use crate::source::{Failure, blocking};
 use crate::storage::{Condition, Storage};
 
 /// What a chart asks for and does not have, in the order of its asking. A lock file counts for more than the chart.
@@ -88,16 +88,16 @@ impl Fetching<'_> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
                 let opened = open(charts, self.storage, self.namespace, &url).await;
-                unknown.insert(
-                    opened.map_err(|why| format!("failed to get chart repository for URL '{url}': {why}"))?,
-                )
+                unknown.insert(opened.map_err(|closed| match closed {
+                    Closed::Repository(why) => {
+                        format!("failed to get chart repository for URL '{url}': {why}")
+                    }
+                    Closed::Index(why) => not_found(wanted, &why),
+                })?)
             }
         };
-        let (name, version) = (&wanted.name, &wanted.version);
-        let found = repository.find(&charts.clients, name, version).await.map_err(|error| {
-            let from = &wanted.repository;
-            format!("failed to get chart '{name}' version '{version}' from '{from}': {}", error.why)
-        })?;
+        let found = repository.find(&charts.clients, &wanted.name, &wanted.version).await;
+        let found = found.map_err(|error| not_found(wanted, &error.why))?;
         let version = found.version.clone();
         let bytes = repository
             .download(&charts.clients, &found, limits.chart)
@@ -108,6 +108,11 @@ impl Fetching<'_> {
             .map_err(|failure| failure.message)?
             .map_err(|error| format!("failed to load downloaded archive of version '{version}': {error}"))
     }
+}
+
+fn not_found(wanted: &Dependency, why: &str) -> String {
+    let Dependency { name, version, repository, .. } = wanted;
+    format!("failed to get chart '{name}' version '{version}' from '{repository}': {why}")
 }
 
 /// A chart beside the one that asks for it, or in its `charts`.
@@ -133,13 +138,27 @@ fn local(files: &Files, chart: &str, wanted: &Dependency) -> Result<Chart, Strin
     Ok(found)
 }
 
+/// Why a repository cannot be used.
+enum Closed {
+    /// Its address, credentials or certificates.
+    Repository(String),
+    /// Its index.
+    Index(String),
+}
+
+impl From<Failure> for Closed {
+    fn from(failure: Failure) -> Self {
+        Self::Repository(failure.message)
+    }
+}
+
 /// Opens the repository at an address as the HelmRepository of that address says; without one, anonymously.
 async fn open(
     charts: &HelmCharts,
     storage: &Storage,
     namespace: &str,
     url: &str,
-) -> Result<Repository, String> {
+) -> Result<Repository, Closed> {
     let kind = if url.starts_with("oci://") { HelmRepositoryType::Oci } else { HelmRepositoryType::Default };
     let mut objects = charts.repositories.all();
     objects.retain(|object| {
@@ -155,10 +174,9 @@ async fn open(
         Arc::new(object)
     });
     if kind == HelmRepositoryType::Oci {
-        let access = RegistryAccess::read(&charts.client, &object).await;
-        return access.map(Repository::Registry).map_err(|failure| failure.message);
+        return Ok(Repository::Registry(RegistryAccess::read(&charts.client, &object).await?));
     }
-    let access = Access::read(&charts.client, &object).await.map_err(|failure| failure.message)?;
+    let access = Access::read(&charts.client, &object).await?;
     let artifact = object.status.as_ref().and_then(|status| status.artifact.clone());
     if let Some(artifact) = artifact {
         let storage = storage.clone();
@@ -166,20 +184,19 @@ async fn open(
             Ok(Condition::Intact) => storage.open(&artifact),
             _ => None,
         });
-        if let Some(index) = stored.await.map_err(|failure| failure.message)? {
+        if let Some(index) = stored.await? {
             return Ok(Repository::Http(access, index));
         }
     }
     let raw = index::download(&access, &charts.clients, charts.limits.index)
         .await
-        .map_err(|why| format!("failed to cache index: {why}"))?;
+        .map_err(|why| Closed::Index(format!("failed to cache index: {why}")))?;
     let index = blocking(move || {
         let mut normal = tempfile::tempfile()?;
         index::normalise(&raw, &mut normal)?;
         Ok::<_, chart::IndexError>(normal)
     });
-    let index = index.await.map_err(|failure| failure.message)?;
-    let index = index.map_err(|error| format!("failed to load index: {error}"))?;
+    let index = index.await?.map_err(|error| Closed::Index(format!("failed to load index: {error}")))?;
     Ok(Repository::Http(access, index))
 }
 
@@ -189,7 +206,8 @@ async fn open(
 /// What is no address of a repository: an alias, for example.
 fn normal_url(text: &str) -> Result<String, String> {
     if text.starts_with('@') {
-        return Err(format!("aliased repository dependency is not supported: {text}"));
+        let alias = text.trim_end_matches('/');
+        return Err(format!("aliased repository dependency is not supported: {alias}/"));
     }
     let invalid = || format!("invalid dependency repository URL: {text}");
     let mut url = Url::parse(text).map_err(|_| invalid())?;
@@ -239,7 +257,7 @@ mod tests {
             ("http://h", Ok("http://h/")),
             ("oci://h/charts/", Ok("oci://h/charts")),
             ("oci://h", Ok("oci://h")),
-            ("@stable", Err("aliased repository dependency is not supported: @stable")),
+            ("@stable", Err("aliased repository dependency is not supported: @stable/")),
             ("ftp://h", Err("invalid dependency repository URL: ftp://h")),
             ("stable", Err("invalid dependency repository URL: stable")),
         ] {

@@ -86,7 +86,7 @@ impl Files {
                 Chart::from_archive(&self.read(path)?, &limits).map_err(|error| error.to_string())
             }
             _ => Chart::from_folder(&Folder { tree: &self.tree, path }, &limits)
-                .map_err(|error| format!("failed to load chart from {path}: {error}")),
+                .map_err(|error| format!("failed to load chart from {path}/: {error}")),
         }
     }
 

@@ -26,5 +26,6 @@ pub(super) fn merge(
 
 /// Reads the values in a file.
 pub(super) fn read(file: &str, text: &[u8]) -> Result<chart::Table, String> {
-    chart::read_first_values(text).map_err(|error| format!("unmarshaling values from '{file}' failed: {error}"))
+    chart::read_first_values(text)
+        .map_err(|error| format!("unmarshaling values from '{file}' failed: {error}"))
 }

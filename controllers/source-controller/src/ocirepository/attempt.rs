@@ -10,6 +10,7 @@ use api::meta::Artifact;
 use api::source::{OCIRepositorySpec, OciLayerOperation};
 use artifact::{Kind, Limits, Location, Tree, Writer};
 use kube::ResourceExt as _;
+use net::CaUse;
 use oci::{Keychain, Manifest, Reference, Registry, Transport};
 use runtime::events::Severity;
 
@@ -78,6 +79,7 @@ impl Pull<'_, '_> {
             authentication(format!("failed to generate transport for '{}': {error}", spec.url))
         };
         let tls = match &spec.cert_secret_ref {
+            None if spec.insecure => net::Tls { ca_use: CaUse::Ignore, ..Default::default() },
             None => net::Tls::default(),
             Some(certificates) => {
                 let secret = self.secret(&certificates.name).await.map_err(transport_failed)?;
