@@ -16,7 +16,8 @@
 //!
 //! Records are exactly Helm's: its own `helm` works with what is made here, and the other way round. A record is stored
 //! as pending before anything is touched, and every step can be done twice, so that an action that was cut off anywhere
-//! can be followed by another one once its record is unlocked (set to `failed`).
+//! can be followed by another one once its record is unlocked: set to `failed`, with a description that begins with
+//! [`UNLOCKED`], by which the next action knows to look for what was left.
 //!
 //! [`Chart`](chart::Chart)s and their rendering are `chart`'s business; this crate adds the cluster.
 
@@ -28,6 +29,7 @@ mod error;
 mod hooks;
 mod install;
 mod inventory;
+mod leftovers;
 mod legacy;
 mod log;
 mod managers;
@@ -51,6 +53,7 @@ pub use crds::{CrdOptions, CrdPolicy, apply_crds};
 pub use error::Error;
 pub use install::{Install, Namespaces, Reuse};
 pub use inventory::inventory;
+pub use leftovers::UNLOCKED;
 pub use log::Log;
 pub use postrender::{PostRender, Step};
 pub use render::{Dns, RenderOptions, Schemas};

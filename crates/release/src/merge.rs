@@ -121,7 +121,6 @@ fn three_way(place: Place<'_>, original: &Value, target: &Value, live: &Value) -
         (Value::Array(target), Value::Array(live)) => {
             let original = original.as_array().map(Vec::as_slice).unwrap_or_default();
             match place.node.filter(|node| node.merges()) {
-                Some(node) if node.merge_keys().is_empty() => Value::Array(sets(original, target, live)),
                 Some(node) => Value::Array(lists(place, node, original, target, live)),
                 None => Value::Array(target.clone()),
             }
@@ -158,15 +157,8 @@ fn maps(
     merged
 }
 
-/// Lists of plain values that merge.
-fn sets(original: &[Value], target: &[Value], live: &[Value]) -> Vec<Value> {
-    let mut merged = target.to_vec();
-    let kept = live.iter().filter(|item| !target.contains(item) && !original.contains(item));
-    merged.extend(kept.cloned());
-    merged
-}
-
-/// Lists of mappings that merge by keys.
+/// Lists that merge: those of mappings by their keys, others by their values. What others added comes before what is new,
+/// and keeps its place among the rest.
 fn lists(
     place: Place<'_>,
     node: Node<'_>,
@@ -175,7 +167,10 @@ fn lists(
     live: &[Value],
 ) -> Vec<Value> {
     let keys = node.merge_keys();
-    let same = |a: &Value, b: &Value| keys.iter().all(|key| key_of(a, key) == key_of(b, key));
+    let same = |a: &Value, b: &Value| match keys {
+        [] => a == b,
+        keys => keys.iter().all(|key| key_of(a, key) == key_of(b, key)),
+    };
     let find = |list: &[Value], item: &Value| list.iter().position(|other| same(other, item));
     let mut others = live
         .iter()
@@ -185,9 +180,8 @@ fn lists(
     let mut merged = Vec::with_capacity(target.len());
     for item in target {
         let at = find(live, item);
-        // What others added keeps its place among what was there.
         while let Some((other, added)) = others.peek()
-            && at.is_some_and(|at| *other < at)
+            && at.is_none_or(|at| *other < at)
         {
             merged.push((*added).clone());
             others.next();
@@ -261,6 +255,18 @@ mod tests {
                 {"name": "a", "image": "a:2", "imagePullPolicy": "Always", "ports": [{"containerPort": 80, "protocol": "TCP"}]},
             ])
         );
+    }
+
+    #[test]
+    fn what_is_new_comes_last() {
+        let env = |names: &[&str]| {
+            let env: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+            json!({"template": {"spec": {"containers": [{"name": "a", "env": env}]}}})
+        };
+        let found =
+            merged(env(&["old", "kept"]), env(&["new", "kept"]), env(&["old", "kept", "other"])).unwrap();
+        let names = &found["template"]["spec"]["containers"][0]["env"];
+        assert_eq!(*names, json!([{"name": "other"}, {"name": "new"}, {"name": "kept"}]));
     }
 
     #[test]

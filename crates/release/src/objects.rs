@@ -65,7 +65,14 @@ pub(crate) async fn resolve(
                 }));
             }
             Err(missing) => {
-                let problem = format!("unable to recognize \"\": {missing}");
+                let problem = match missing {
+                    NoMapping::NoMatch(_) => format!(
+                        "resource mapping not found for name: \"{}\" namespace: \"{}\" from \"\": {missing}\nensure CRDs are installed first",
+                        text("/metadata/name"),
+                        text("/metadata/namespace")
+                    ),
+                    other => format!("unable to recognize \"\": {other}"),
+                };
                 if !problems.contains(&problem) {
                     problems.push(problem);
                 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::postrender::PostRender;
 
 /// How charts are rendered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RenderOptions {
     /// Whether the values must fit the schemas. Default: they must.
     pub schemas: Schemas,
@@ -21,6 +21,19 @@ pub struct RenderOptions {
     pub dns: Dns,
     /// What is done with the rendered documents.
     pub post: Option<PostRender>,
+    /// Where files are cut into documents; the texts in records depend on it. Default: as the Helm in helm-controller.
+    pub separators: Separators,
+}
+
+impl Default for RenderOptions {
+    fn default() -> RenderOptions {
+        RenderOptions {
+            schemas: Schemas::default(),
+            dns: Dns::default(),
+            post: None,
+            separators: Separators::Loose,
+        }
+    }
 }
 
 /// Whether values are checked against the schemas of charts.
@@ -65,20 +78,20 @@ pub(crate) async fn render(
         },
     };
     let (cluster, runtime) = (cluster.clone(), tokio::runtime::Handle::current());
-    let (chart, values, post, dns) = (chart.clone(), values.clone(), options.post.clone(), options.dns);
+    let (chart, values, options) = (chart.clone(), values.clone(), options.clone());
     let (sender, answer) = oneshot::channel();
     let work = move || {
         let mut templates = sprig::Options::new(Timestamp::now().as_nanosecond(), rand::random());
         // Both block the thread that renders, and no other.
         templates.lookup = Some(cluster.lookup(runtime));
-        templates.resolve = match dns {
+        templates.resolve = match options.dns {
             Dns::On => Some(Box::new(resolve)),
             Dns::Off => None,
         };
         let mut warnings = Warnings::new();
         let rendered = chart
             .render(&values, &request, templates, &mut warnings)
-            .and_then(|files| finish(files, chart.name(), post.as_ref()));
+            .and_then(|files| finish(files, chart.name(), &options));
         // Nobody listens when the action was dropped.
         _ = sender.send((rendered, warnings));
     };
@@ -94,10 +107,9 @@ pub(crate) async fn render(
     Ok(rendered?)
 }
 
-fn finish(files: Files, chart: &str, post: Option<&PostRender>) -> Result<Rendering, chart::Error> {
-    // What helm-controller's Helm does; digests of manifests depend on it.
-    let separators = Separators::Loose;
-    let files = match post {
+fn finish(files: Files, chart: &str, options: &RenderOptions) -> Result<Rendering, chart::Error> {
+    let separators = options.separators;
+    let files = match &options.post {
         Some(post) => post_render(files, post.stream, separators, &mut |text| post.run(text))?,
         None => files,
     };

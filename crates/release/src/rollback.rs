@@ -8,6 +8,7 @@ use crate::action::{Change, Failed, Hooks, Method, MethodChoice, Outcome, Sessio
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::hooks;
+use crate::leftovers::{leftovers, sweep};
 use crate::merge::Custom;
 use crate::objects::{Built, build};
 use crate::ownership::mark;
@@ -123,6 +124,7 @@ impl Rollback {
         let mut targets = build(session.cluster, &release.manifest, &namespace)
             .await
             .map_err(|error| error.during("unable to build kubernetes objects from new release manifest"))?;
+        let left = leftovers(session, &current).await?;
         let method = Method::of(release);
         if self.hooks == Hooks::Run {
             hooks::run(session, release, Event::PreRollback, method).await?;
@@ -132,7 +134,10 @@ impl Rollback {
         }
         let change = if method == Method::ServerSide { Change::Patch } else { self.change };
         let how = How { method, change, migrate: Migrate::Yes, custom: Custom::TwoWay };
-        let (updated, result) = update(session, &originals, &targets, how).await;
+        let (updated, mut result) = update(session, &originals, &targets, how).await;
+        if result.is_ok() {
+            result = sweep(session, &left, &targets, release).await;
+        }
         if let Err(error) = result {
             let text = format!("Rollback {} failed: {error}", Value::from(release.name.as_str()));
             session.log.warn(&text, &[]);

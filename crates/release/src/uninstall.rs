@@ -8,6 +8,7 @@ use crate::action::{Failed, Hooks, Method, Outcome, Session, now};
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::hooks;
+use crate::leftovers::{leftovers, sweep};
 use crate::objects::{Built, read, resolve};
 use crate::render::check_name;
 use crate::rollback::supersede_deployed;
@@ -89,6 +90,7 @@ impl Uninstall {
             self.purge(session, &history).await?;
             return Ok(release.clone());
         }
+        let left = leftovers(session, release).await?;
         release.info.status = Status::Uninstalling;
         release.info.deleted = Some(now());
         "Deletion in progress (or silently failed)".clone_into(&mut release.info.description);
@@ -107,6 +109,9 @@ impl Uninstall {
             }
         };
         let mut problems = Vec::new();
+        if let Err(error) = sweep(session, &left, &[], release).await {
+            problems.push(error);
+        }
         if self.waiting.strategy != Strategy::HooksOnly {
             let underway: Vec<&Built> = underway.iter().collect();
             if let Err(error) = self.waiting.gone(session.cluster, &underway).await {

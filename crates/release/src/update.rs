@@ -184,7 +184,7 @@ pub(crate) async fn update(
     (updated, Error::joined(problems, " && ").map_or(Ok(()), Err))
 }
 
-async fn remove(session: &mut Session<'_>, object: &Built) -> Result<(), Error> {
+pub(crate) async fn remove(session: &mut Session<'_>, object: &Built) -> Result<(), Error> {
     let about = [
         ("namespace", Value::from(object.reference.namespace.as_str())),
         ("name", object.reference.name.as_str().into()),

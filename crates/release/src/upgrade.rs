@@ -14,6 +14,7 @@ use crate::action::{Change, Failed, Hooks, Method, MethodChoice, Outcome, Owners
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::hooks;
+use crate::leftovers::{leftovers, sweep};
 use crate::merge::Custom;
 use crate::objects::{Built, build};
 use crate::ownership::mark;
@@ -213,22 +214,23 @@ impl Upgrade {
                 ..Info::default()
             },
         };
-        let with = |error: Error, release: &Release| (error, Some(release.clone()));
         // As Helm, which checks the new manifest before it looks at the old one.
         let mut targets = build(session.cluster, &release.manifest, &namespace).await.map_err(before)?;
-        let mut originals = build(session.cluster, &current.manifest, &namespace)
-            .await
-            .map_err(|error| with(of_current(error), &release))?;
+        let mut originals = build(session.cluster, &current.manifest, &namespace).await.map_err(|error| {
+            let step = "unable to build kubernetes objects from current release manifest";
+            (error.during(step), Some(release.clone()))
+        })?;
         for target in &mut targets {
             mark(&mut target.value, &release.name, &namespace);
         }
         self.adopt(session, &release, &mut originals, &targets)
             .await
             .map_err(|error| before(error.during("unable to continue with update")))?;
+        let left = leftovers(session, &last).await.map_err(before)?;
         if let Err(error) = session.create(&release, self.max_history).await {
             return Err((error, None));
         }
-        Ok(Prepared { release, current, originals, targets, method })
+        Ok(Prepared { release, current, originals, targets, method, left })
     }
 
     /// The last revision, and the one that is deployed, or counts as that.
@@ -326,6 +328,10 @@ impl Upgrade {
         let how = How { method, change, migrate, custom: Custom::TwoWay };
         let (updated, result) = update(session, &prepared.originals, &prepared.targets, how).await;
         let Updated { live, created } = updated;
+        let result = match result {
+            Ok(()) => sweep(session, &prepared.left, &prepared.targets, &prepared.release).await,
+            failed => failed,
+        };
         if let Err(error) = result {
             return Err(Stopped { error, created, touches_current: true });
         }
@@ -348,6 +354,8 @@ struct Prepared {
     originals: Vec<Built>,
     targets: Vec<Built>,
     method: Method,
+    /// Objects of revisions that were cut off.
+    left: Vec<Built>,
 }
 
 /// Where an upgrade stopped.
@@ -363,14 +371,4 @@ impl Stopped {
     fn new(error: Error, created: Vec<usize>) -> Stopped {
         Stopped { error, created, touches_current: false }
     }
-}
-
-fn of_current(error: Error) -> Error {
-    if error.to_string().contains("unable to recognize \"\": no matches for kind") {
-        return error.during(
-            "current release manifest contains removed kubernetes api(s) for this kubernetes version and it is therefore \
-             unable to build the kubernetes objects for performing the diff. error from kubernetes",
-        );
-    }
-    error.during("unable to build kubernetes objects from current release manifest")
 }

@@ -1,0 +1,275 @@
+//! Two namespaces of one plane: in one the real Helm acts, in the other we do.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chart::{ArchiveLimits, Chart, File, Table};
+use release::{Cluster, Failed, Install, Outcome, Storage, Uninstall, Upgrade};
+use serde_json::{Value, json};
+use testkit::ControlPlane;
+
+pub struct Stage {
+    pub plane: &'static ControlPlane,
+    /// Where we act.
+    pub ours: String,
+    /// Where Helm acts.
+    pub theirs: String,
+    pub cluster: Cluster,
+    helm: PathBuf,
+    home: tempfile::TempDir,
+}
+
+/// The files of a chart.
+pub type Files<'a> = &'a [(&'a str, &'a str)];
+
+impl Stage {
+    pub async fn new(prefix: &str) -> Result<Stage> {
+        let plane = ControlPlane::shared().await?;
+        Ok(Stage {
+            plane,
+            ours: plane.namespace(&format!("{prefix}-ours")).await?,
+            theirs: plane.namespace(&format!("{prefix}-theirs")).await?,
+            // As the real Helm names itself, so that managed fields can be compared.
+            cluster: Cluster::from_client(plane.client()?, "helm"),
+            helm: plane.peers().await?.helm,
+            home: tempfile::tempdir()?,
+        })
+    }
+
+    pub fn storage(&self) -> Storage {
+        Storage::new(&self.cluster, &self.ours)
+    }
+
+    /// Runs Helm in a namespace. Gives what it printed, or its error.
+    pub fn helm_in(&self, namespace: &str, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(&self.helm)
+            .args(arguments)
+            .args(["--namespace", namespace])
+            .env("KUBECONFIG", self.plane.kubeconfig())
+            .env("HOME", self.home.path())
+            .output()
+            .unwrap();
+        if output.status.success() {
+            Ok(String::from_utf8(output.stdout).unwrap())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+
+    /// Runs Helm where it acts.
+    pub fn helm(&self, arguments: &[&str]) -> String {
+        self.helm_in(&self.theirs, arguments).unwrap_or_else(|error| panic!("helm {arguments:?}: {error}"))
+    }
+
+    /// Runs Helm where we act, and reads its JSON.
+    pub fn helm_here(&self, arguments: &[&str]) -> Value {
+        let arguments = [arguments, &["-o", "json"]].concat();
+        let text = self
+            .helm_in(&self.ours, &arguments)
+            .unwrap_or_else(|error| panic!("helm {arguments:?}: {error}"));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// A chart as a folder, for Helm.
+    pub fn folder(&self, name: &str, files: Files<'_>) -> String {
+        let folder = self.home.path().join(name);
+        for (path, content) in files {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        folder.to_str().unwrap().to_owned()
+    }
+
+    pub fn install(&self, name: &str, files: Files<'_>, values: Value) -> Install {
+        let mut install = Install::new(name, &self.ours, chart(files), table(values));
+        install.waiting.timeout = Duration::from_secs(60);
+        // As this Helm does; the one in helm-controller is older.
+        install.render.separators = chart::Separators::Strict;
+        install
+    }
+
+    pub fn upgrade(&self, name: &str, files: Files<'_>, values: Value) -> Upgrade {
+        let mut upgrade = Upgrade::new(name, chart(files), table(values));
+        upgrade.waiting.timeout = Duration::from_secs(60);
+        upgrade.render.separators = chart::Separators::Strict;
+        upgrade
+    }
+
+    pub async fn do_install(&self, install: Install) -> Result<Outcome, Box<Failed>> {
+        install.run(&self.cluster, &self.storage()).await
+    }
+
+    pub async fn do_upgrade(&self, upgrade: Upgrade) -> Result<Outcome, Box<Failed>> {
+        upgrade.run(&self.cluster, &self.storage()).await
+    }
+
+    pub async fn do_uninstall(&self, name: &str) -> Result<Outcome, Box<Failed>> {
+        let mut uninstall = Uninstall::new(name);
+        uninstall.waiting.timeout = Duration::from_secs(60);
+        uninstall.run(&self.cluster, &self.storage()).await
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.plane.kubectl().run(arguments).unwrap()).unwrap()
+    }
+
+    /// The objects of some kinds in a namespace, with everything that differs from run to run taken out.
+    pub fn objects(&self, namespace: &str) -> Vec<Value> {
+        const KINDS: &str = "configmaps,secrets,services,deployments,statefulsets,jobs,pods,serviceaccounts,roles,rolebindings,ingresses,poddisruptionbudgets";
+        let list = self.kubectl(&["get", KINDS, "-n", namespace, "-o", "json", "--show-managed-fields"]);
+        let mut objects: Vec<Value> = list["items"].as_array().unwrap().clone();
+        objects.retain(|object| {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let made = ["kube-root-ca.crt", "default"].contains(&name) || name.starts_with("sh.helm.release");
+            // What controllers make of them is not Helm's.
+            !made && object["metadata"].get("ownerReferences").is_none()
+        });
+        objects.iter_mut().for_each(plain);
+        let text = serde_json::to_string(&objects).unwrap();
+        serde_json::from_str(&text.replace(namespace, "NAMESPACE")).unwrap()
+    }
+
+    /// The names of the objects in a namespace, as `Kind/name`.
+    pub fn names(&self, namespace: &str) -> Vec<String> {
+        let name = |object: &Value| {
+            format!("{}/{}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap())
+        };
+        self.objects(namespace).iter().map(name).collect()
+    }
+
+    /// The records of a release, oldest first: labels and content, without times.
+    pub fn records(&self, namespace: &str, name: &str) -> Vec<Value> {
+        let selector = format!("owner=helm,name={name}");
+        let list = self.kubectl(&["get", "secrets", "-n", namespace, "-l", &selector, "-o", "json"]);
+        let mut records: Vec<Value> = list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|secret| {
+                let packed = STANDARD.decode(secret["data"]["release"].as_str().unwrap()).unwrap();
+                let packed = STANDARD.decode(packed).unwrap();
+                let text: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&*packed)).unwrap();
+                let text: Value =
+                    serde_json::from_str(&text.to_string().replace(namespace, "NAMESPACE")).unwrap();
+                let mut labels = secret["metadata"]["labels"].clone();
+                for stamp in ["createdAt", "modifiedAt"] {
+                    labels.as_object_mut().unwrap().remove(stamp);
+                }
+                json!({"name": secret["metadata"]["name"], "type": secret["type"], "labels": labels, "release": timeless(text)})
+            })
+            .collect();
+        records.sort_by_key(|record| record["release"]["version"].as_i64());
+        records
+    }
+
+    /// Checks that both namespaces hold the same.
+    pub fn compare(&self, name: &str) {
+        let (ours, theirs) = (self.objects(&self.ours), self.objects(&self.theirs));
+        same("objects", &ours.into(), &theirs.into());
+        let (ours, theirs) = (self.records(&self.ours, name), self.records(&self.theirs, name));
+        same("records", &ours.into(), &theirs.into());
+    }
+}
+
+/// Fails with the places where two values differ.
+pub fn same(what: &str, ours: &Value, theirs: &Value) {
+    let mut found = Vec::new();
+    differences("", ours, theirs, &mut found);
+    assert!(found.is_empty(), "{what} differ (ours, theirs):\n{}", found.join("\n"));
+}
+
+fn differences(path: &str, a: &Value, b: &Value, found: &mut Vec<String>) {
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                let null = Value::Null;
+                let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or(null.clone());
+                differences(&format!("{path}/{key}"), &of(a), &of(b), found);
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (i, (a, b)) in a.iter().zip(b).enumerate() {
+                differences(&format!("{path}/{i}"), a, b, found);
+            }
+        }
+        _ if a == b => {}
+        _ => found.push(format!("{path}: {a} | {b}")),
+    }
+}
+
+/// Takes out what the API server and controllers add.
+fn plain(object: &mut Value) {
+    object.as_object_mut().unwrap().remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    for field in ["uid", "resourceVersion", "creationTimestamp", "generation", "selfLink"] {
+        metadata.remove(field);
+    }
+    if let Some(entries) = metadata.get_mut("managedFields").and_then(Value::as_array_mut) {
+        entries.retain(|entry| entry["manager"] == "helm");
+        entries.iter_mut().for_each(|entry| {
+            entry.as_object_mut().unwrap().remove("time");
+        });
+        entries.sort_by_key(|entry| entry["operation"].to_string());
+    }
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove("deployment.kubernetes.io/revision");
+    }
+    for field in ["clusterIP", "clusterIPs"] {
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.remove(field);
+        }
+    }
+    // Labels of Pods that name their Job's uid.
+    if object["kind"] == "Job" {
+        object["metadata"]["labels"] = Value::Null;
+        object["spec"]["selector"] = Value::Null;
+        object["spec"]["template"]["metadata"]["labels"] = Value::Null;
+    }
+}
+
+/// A record without the times in it.
+fn timeless(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(map) => {
+            for (key, inner) in map.iter_mut() {
+                let is_time = [
+                    "first_deployed",
+                    "last_deployed",
+                    "deleted",
+                    "started_at",
+                    "completed_at",
+                    "modtime",
+                    "schemamodtime",
+                ]
+                .contains(&key.as_str());
+                *inner = if is_time { "TIME".into() } else { timeless(inner.take()) };
+            }
+            // Files on disk have times, those in memory have none.
+            // Helm 4.3 notes in `rollback_revision` which revision came back, the one in helm-controller does not.
+            map.retain(|key, _| !["modtime", "schemamodtime", "rollback_revision"].contains(&key.as_str()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = timeless(item.take())),
+        _ => {}
+    }
+    value
+}
+
+pub fn chart(files: Files<'_>) -> Chart {
+    let mut files: Vec<File> =
+        files.iter().map(|(path, content)| File::new(*path, content.as_bytes())).collect();
+    // As they come from a disk.
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Chart::from_files(files, &ArchiveLimits::default()).unwrap()
+}
+
+pub fn table(values: Value) -> Table {
+    match chart::floats(values) {
+        Value::Object(table) => table,
+        _ => Table::new(),
+    }
+}
