@@ -46,6 +46,7 @@ pub fn render(attempt: &Attempt, disable_schema_validation: bool) -> RenderOptio
         schemas: if disable_schema_validation { Schemas::Ignore } else { Schemas::Check },
         dns: if attempt.dns { Dns::On } else { Dns::Off },
         post: Some(PostRender { stream: attempt.stream(), steps: steps(attempt) }),
+        ..RenderOptions::default()
     }
 }
 
