@@ -10,6 +10,7 @@ mod decimal;
 mod document;
 mod format;
 mod meta;
+mod plain;
 mod problem;
 
 use gotemplate::Value;
@@ -67,7 +68,11 @@ fn validate_one(chart: &str, schema: &[u8], values: &Json, warnings: &mut Warnin
         }
         sprig::read_json(schema).err().unwrap_or_else(|| error.to_string())
     })?;
-    meta::validate(&schema)?;
+    meta::validate(
+        "file:///values.schema.json#",
+        &schema,
+        document::draft_of(&schema, document::Draft::D2020)?,
+    )?;
     let document = document::Document::new(&schema)?;
     for address in &document.remote {
         warnings.push(format!(

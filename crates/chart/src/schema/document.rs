@@ -81,10 +81,6 @@ impl<'s> Document<'s> {
         let mut waiting = VecDeque::from([Place { node: root, resource: 0 }]);
         while let Some(place) = waiting.pop_front() {
             if used.insert(address(place.node)) {
-                // A reference may lead to a place that is no schema by its keyword: it counts from then on.
-                if !document.seen.contains(&address(place.node)) {
-                    document.collect(place, 0)?;
-                }
                 document.targets(place, &mut waiting)?;
             }
         }
@@ -149,7 +145,8 @@ impl<'s> Document<'s> {
                 self.patterns.insert(pattern, compiled);
             }
         }
-        for node in sub_schemas(map) {
+        let draft = self.draft(at.resource);
+        for node in sub_schemas(map, draft) {
             self.seen.insert(address(node));
             self.collect(Place { node, resource: at.resource }, depth + 1)?;
         }
@@ -168,7 +165,17 @@ impl<'s> Document<'s> {
                 && let Some(reference) = map.get(key).and_then(Json::as_str)
             {
                 match self.resolve(reference, resource)? {
-                    Target::Schema(place) => found.push_back(place),
+                    Target::Schema(place) => {
+                        // It may be no schema by its keyword: it counts from now on.
+                        if self.seen.insert(address(place.node)) {
+                            let draft = draft_of(place.node, self.draft(place.resource))?;
+                            let base = self.resources.get(place.resource).map_or(HOME, |base| &base.uri);
+                            let fragment = reference.split_once('#').map_or("", |(_, fragment)| fragment);
+                            super::meta::validate(&format!("{base}#{fragment}"), place.node, draft)?;
+                            self.collect(place, 0)?;
+                        }
+                        found.push_back(place);
+                    }
                     Target::Anything => {}
                     Target::Remote(address) => _ = self.remote.insert(address),
                 }
@@ -290,11 +297,25 @@ const LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems", "items"];
 const MAPS: &[&str] =
     &["definitions", "$defs", "properties", "patternProperties", "dependencies", "dependentSchemas"];
 
-fn sub_schemas(map: &Map<String, Json>) -> impl Iterator<Item = &Json> {
-    let ones = ONE.iter().filter_map(|key| map.get(*key));
-    let lists = LISTS.iter().filter_map(|key| map.get(*key)?.as_array()).flatten();
-    let maps = MAPS.iter().filter_map(|key| map.get(*key)?.as_object()).flat_map(|map| map.values());
-    ones.chain(lists).chain(maps).filter(|node| node.is_object())
+fn sub_schemas(map: &Map<String, Json>, draft: Draft) -> impl Iterator<Item = &Json> {
+    let known = move |key: &&&str| draft >= since(key);
+    let ones = ONE.iter().filter(known).filter_map(|key| map.get(*key));
+    let lists = LISTS.iter().filter(known).filter_map(|key| map.get(*key)?.as_array()).flatten();
+    let maps = MAPS.iter().filter(known).filter_map(|key| map.get(*key)?.as_object());
+    ones.chain(lists).chain(maps.flat_map(|map| map.values())).filter(|node| node.is_object())
+}
+
+/// The first draft that knows a keyword with schemas.
+fn since(key: &str) -> Draft {
+    match key {
+        "contains" | "propertyNames" => Draft::D6,
+        "if" | "then" | "else" => Draft::D7,
+        "$defs" | "contentSchema" | "dependentSchemas" | "unevaluatedItems" | "unevaluatedProperties" => {
+            Draft::D2019
+        }
+        "prefixItems" => Draft::D2020,
+        _ => Draft::D4,
+    }
 }
 
 /// The parts that a draft looks at.
@@ -302,14 +323,10 @@ fn used_parts(map: &Map<String, Json>, draft: Draft) -> impl Iterator<Item = &Js
     let listed = map.get("items").is_some_and(Json::is_array);
     let applies = move |key: &str| match key {
         "definitions" | "$defs" | "contentSchema" => false,
-        "then" | "else" => draft >= Draft::D7 && map.contains_key("if"),
-        "if" => draft >= Draft::D7,
-        "contains" | "propertyNames" => draft >= Draft::D6,
+        "then" | "else" => draft >= since(key) && map.contains_key("if"),
         "additionalItems" => draft < Draft::D2020 && listed,
         "items" => draft < Draft::D2020 || !listed,
-        "prefixItems" => draft >= Draft::D2020,
-        "dependentSchemas" | "unevaluatedItems" | "unevaluatedProperties" => draft >= Draft::D2019,
-        _ => true,
+        key => draft >= since(key),
     };
     let ones = ONE.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key));
     let lists =

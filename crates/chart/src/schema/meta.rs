@@ -8,11 +8,16 @@ use std::sync::LazyLock;
 use serde_json::{Value as Json, json};
 
 use super::check::check;
-use super::document::{Document, Draft, draft_of};
+use super::document::{Document, Draft};
+use super::plain;
 
-/// Checks a schema; the error is Helm's text.
-pub(super) fn validate(schema: &Json) -> Result<(), String> {
-    let draft = draft_of(schema, Draft::D2020)?;
+/// Checks a schema at an address; the error is Helm's text.
+pub(super) fn validate(address: &str, schema: &Json, draft: Draft) -> Result<(), String> {
+    if plain::holds(schema, draft) { Ok(()) } else { asked(address, schema, draft) }
+}
+
+/// What the schema of a draft's schemas says.
+fn asked(address: &str, schema: &Json, draft: Draft) -> Result<(), String> {
     let (url, meta) = match draft {
         Draft::D4 => ("http://json-schema.org/draft-04/schema", &*DRAFT_4),
         Draft::D6 => ("http://json-schema.org/draft-06/schema", &*DRAFT_6),
@@ -24,7 +29,7 @@ pub(super) fn validate(schema: &Json) -> Result<(), String> {
     let Ok(document) = Document::new(meta) else { return Ok(()) };
     check(&document, schema).map_err(|problems| {
         format!(
-            "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with '{url}#'\n{}",
+            "\"{address}\" is not valid against metaschema: jsonschema validation failed with '{url}#'\n{}",
             problems.trim_end()
         )
     })
@@ -182,10 +187,13 @@ const OLDER_TEXT: &str = r##"{
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::draft_of;
     use super::*;
 
     fn problem(schema: &str) -> String {
-        let text = validate(&read(schema)).unwrap_err();
+        let schema = read(schema);
+        let draft = draft_of(&schema, Draft::D2020).unwrap();
+        let text = validate("x#", &schema, draft).unwrap_err();
         text.split_once('\n').unwrap().1.to_owned()
     }
 
@@ -194,7 +202,32 @@ mod tests {
         for text in [&*DRAFT_2020, &*DRAFT_2019, &*DRAFT_7, &*DRAFT_6, &*DRAFT_4] {
             assert!(text.is_object());
             assert_eq!(Document::new(text).map(|_| ()), Ok(()));
-            assert_eq!(validate(text), Ok(()));
+            assert_eq!(asked("x#", text, draft_of(text, Draft::D2020).unwrap()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_plainly_right_is_right() {
+        let parts = [
+            json!({"type": "object", "title": "t", "description": "d", "default": [1]}),
+            json!({"type": ["string", "null"], "minLength": 0, "maxLength": 3, "enum": ["a", null, 1.0]}),
+            json!({"$ref": "#/definitions/c-d.e_f/$x"}),
+            json!({"required": ["a", "b"], "minProperties": 1, "maxProperties": 2, "x-y": {"z": []}}),
+            json!({"items": {"type": "integer"}, "minItems": 1, "maxItems": 2, "uniqueItems": true}),
+            json!({"properties": {"a": {}, "b": {"type": "null"}}, "additionalProperties": false}),
+            json!({"additionalProperties": {"type": "number"}, "definitions": {"c": {}}, "$defs": {"d": {}}}),
+            json!({"allOf": [{}], "anyOf": [{"type": "string"}, {}], "oneOf": [{}], "not": {"type": "array"}}),
+            json!({"minimum": -1.5, "maximum": 2, "const": {}, "examples": [1], "$comment": "c"}),
+        ];
+        for draft in [Draft::D4, Draft::D6, Draft::D7, Draft::D2019, Draft::D2020] {
+            let mut held = 0;
+            for part in &parts {
+                if plain::holds(part, draft) {
+                    assert_eq!(asked("x#", part, draft), Ok(()), "{part}");
+                    held += 1;
+                }
+            }
+            assert!(held >= 8, "{held}");
         }
     }
 

@@ -192,7 +192,7 @@ fn unusual(case: &Case) -> bool {
             "$.Capabilities.KubeVersion)",
         ])
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
-        || (any(&["KubeVersion"]) && any(&["erge"]))
+        || (any(&["KubeVersion", "Files.Glob"]) && any(&["erge"]))
         || (any(&["index $.Files", "index .Files"]) && any(&["Json"]))
 }
 

@@ -175,7 +175,10 @@ impl Style {
                 let name = format!("a{}", self.known.len());
                 out.push_str(&format!(" &{name}"));
                 self.known.push((name, node.clone()));
+                // Behind the anchor of an item, kustomize takes a comment for text of the block that follows.
+                let comments = if in_seq { std::mem::take(&mut self.comments) } else { self.comments };
                 self.unanchored(random, node, indent, false, out);
+                self.comments = comments;
                 return;
             }
         }
