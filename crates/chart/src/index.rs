@@ -5,6 +5,7 @@
 
 mod choose;
 mod lines;
+mod section;
 mod stored;
 mod version;
 

@@ -1,19 +1,40 @@
 //! Indexes in JSON, read as a stream.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead, Read, Seek, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
+use super::section::{Section, section};
 use super::{ENTRIES, HEAD, Index, IndexError, IndexVersion};
-use std::io::{Seek, Write};
 
 /// The versions of a chart in an index as [`super::normalise`] writes it, highest first; `None` when it has no such chart.
 ///
 /// # Errors
 /// What cannot be read, or is no index.
-pub fn find(index: impl Read, chart: &str) -> Result<Option<Vec<IndexVersion>>, IndexError> {
+pub fn find(mut index: impl BufRead + Seek, chart: &str) -> Result<Option<Vec<IndexVersion>>, IndexError> {
+    match section(&mut index, chart)? {
+        Section::Absent => Ok(None),
+        Section::Versions(list) => {
+            let mut versions = Vec::new();
+            let mut each = |_: &str, version: Option<Json>| {
+                versions.extend(version.map(IndexVersion::from_json).transpose()?);
+                Ok(())
+            };
+            let mut json = serde_json::Deserializer::from_slice(&list);
+            Versions { name: chart, each: &mut each }.deserialize(&mut json).map_err(malformed)?;
+            Ok(Some(versions))
+        }
+        Section::Unknown => {
+            index.rewind()?;
+            find_anyhow(index, chart)
+        }
+    }
+}
+
+/// Looks for a chart in an index of any layout.
+pub(super) fn find_anyhow(index: impl Read, chart: &str) -> Result<Option<Vec<IndexVersion>>, IndexError> {
     let mut found = None;
     let mut each = |name: &str, version: Option<Json>| {
         if name == chart {

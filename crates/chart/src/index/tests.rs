@@ -67,14 +67,14 @@ fn versions_are_sorted_and_the_unusable_left_out() {
     assert_eq!(json["apiVersion"], "v1");
     assert_eq!(json["generated"], "2026-11-21T10:00:00Z");
     let versions = |chart: &str| -> Vec<String> {
-        let found = find(text.as_bytes(), chart).unwrap().unwrap();
+        let found = find(Cursor::new(&text), chart).unwrap().unwrap();
         found.into_iter().map(|version| version.metadata.version).collect()
     };
     assert_eq!(versions("podinfo"), ["6.10.0", "6.0.0"]);
     assert_eq!(versions("app"), ["1.0.0", "1.0.0-rc.1"]);
     assert_eq!(versions("nothing"), Vec::<String>::new());
-    assert_eq!(find(text.as_bytes(), "other").unwrap(), None);
-    let podinfo = &find(text.as_bytes(), "podinfo").unwrap().unwrap()[1];
+    assert_eq!(find(Cursor::new(&text), "other").unwrap(), None);
+    let podinfo = &find(Cursor::new(&text), "podinfo").unwrap().unwrap()[1];
     assert_eq!(podinfo.urls, ["https://example.org/podinfo-6.0.0.tgz"]);
     assert_eq!((&*podinfo.created, &*podinfo.digest), ("2026-11-21T10:00:00.123456789Z", "aa"));
     assert_eq!(podinfo.metadata.description, "Podinfo,\n\nin two parts\n");
@@ -156,6 +156,17 @@ proptest! {
     }
 
     #[test]
+    fn a_chart_is_found_by_lines_as_by_reading(text in index(), name in "[a-z~]{1,4}") {
+        let Ok(stored) = normal(&text) else { return Ok(()) };
+        let index: Json = serde_json::from_str(&stored).unwrap();
+        let names = index["entries"].as_object().unwrap().keys().cloned().chain([name]);
+        for name in names {
+            let read = stored::find_anyhow(stored.as_bytes(), &name).unwrap();
+            prop_assert_eq!(find(Cursor::new(&stored), &name).unwrap(), read);
+        }
+    }
+
+    #[test]
     fn no_bytes_crash_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in 0..HELM.len()) {
         let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
         let _ = normalise(&mut Cursor::new(&bytes), &mut spill, &mut out);
@@ -163,6 +174,6 @@ proptest! {
         damaged.splice(cut..cut, bytes);
         let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
         let _ = normalise(&mut Cursor::new(&damaged), &mut spill, &mut out);
-        let _ = find(&damaged[..], "podinfo");
+        let _ = find(Cursor::new(&damaged), "podinfo");
     }
 }
