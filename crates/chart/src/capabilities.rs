@@ -1,5 +1,7 @@
 //! What templates learn of the cluster.
 
+use std::sync::LazyLock;
+
 use gotemplate::Value;
 
 /// A version of Kubernetes.
@@ -103,7 +105,7 @@ impl Capabilities {
             kube_version: &self.kube_version.version,
             major: &self.kube_version.major,
             minor: &self.kube_version.minor,
-            api_versions: self.api_versions.iter().map(|version| version.as_str().into()).collect(),
+            api_versions: self.api_versions.iter().enumerate().map(shared).collect(),
             helm_version: &self.helm_version,
             go_version: &self.go_version,
             client_version: &self.client_version,
@@ -115,6 +117,16 @@ impl Capabilities {
     #[must_use]
     pub fn admits(&self, range: &str) -> bool {
         compatible(range, &self.kube_version.normalized)
+    }
+}
+
+/// The text of a version: a known one, in its place, is the same text every time.
+fn shared((place, version): (usize, &String)) -> sprig::Str {
+    static KNOWN: LazyLock<Vec<sprig::Str>> =
+        LazyLock::new(|| KNOWN_VERSIONS.iter().map(|version| (*version).into()).collect());
+    match KNOWN.get(place) {
+        Some(known) if **known == *version.as_bytes() => known.clone(),
+        _ => version.as_str().into(),
     }
 }
 

