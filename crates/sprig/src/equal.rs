@@ -19,7 +19,7 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
                 && x.items.iter().zip(&y.items).all(|(x, y)| deep_equal(x, y))
         }
         (Value::Dict(x), Value::Dict(y)) => {
-            if Rc::ptr_eq(&x.map, &y.map) {
+            if a.type_name() == b.type_name() && Rc::ptr_eq(&x.map, &y.map) {
                 return true;
             }
             a.type_name() == b.type_name() && x.nil() == y.nil() && x.len() == y.len() && {

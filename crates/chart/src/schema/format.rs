@@ -1,5 +1,8 @@
 //! The formats of texts that are asserted up to draft 7.
 
+mod spans;
+mod versions;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Why a text is not of a format; unknown formats admit everything.
@@ -17,6 +20,11 @@ pub(super) fn check(name: &str, text: &str) -> Result<(), String> {
         "uri-reference" | "iri-reference" if text.contains('\\') => fail("contains \\"),
         "regex" => sprig::compile_regex(text.as_bytes(), 1 << 20).map(|_| ()),
         "json-pointer" => json_pointer(text),
+        "relative-json-pointer" => relative_json_pointer(text),
+        "duration" => spans::duration(text),
+        "period" => spans::period(text),
+        "semver" => versions::semver(text),
+        "uri-template" => uri_template(text),
         _ => Ok(()),
     }
 }
@@ -204,6 +212,38 @@ fn uri(text: &str) -> Result<(), String> {
             fail(format!("parse {text}: net/url: invalid control character in URL"))
         }
         Some(_) => Ok(()),
+    }
+}
+
+/// Braces in a path, which may not nest.
+fn uri_template(text: &str) -> Result<(), String> {
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let path = path
+        .split_once("://")
+        .map_or(path, |(_, rest)| rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default());
+    for part in path.split('/') {
+        let mut open = false;
+        for brace in part.chars().filter(|c| matches!(c, '{' | '}')) {
+            if open == (brace == '{') {
+                return fail("nested curly braces");
+            }
+            open = !open;
+        }
+        if open {
+            return fail("no matching closing brace");
+        }
+    }
+    Ok(())
+}
+
+/// How many levels up, then a pointer or `#`.
+fn relative_json_pointer(text: &str) -> Result<(), String> {
+    let pointer = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    match text.len() - pointer.len() {
+        0 => fail("must start with non-negative integer"),
+        2.. if text.starts_with('0') => fail("starts with zero"),
+        _ if pointer == "#" => Ok(()),
+        _ => json_pointer(pointer),
     }
 }
 

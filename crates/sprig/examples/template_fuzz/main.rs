@@ -190,6 +190,8 @@ fn unusual(case: &Case) -> bool {
             "$.Capabilities.KubeVersion}",
             "$.Capabilities.KubeVersion }",
             "$.Capabilities.KubeVersion)",
+            "$.Capabilities.KubeVersion |",
+            "$.Capabilities.KubeVersion|",
         ])
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
         || (any(&["KubeVersion", "Files.Glob"]) && any(&["erge"]))
