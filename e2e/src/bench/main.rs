@@ -3,6 +3,7 @@
 mod converge;
 mod fleet;
 mod notifications;
+mod releases;
 mod report;
 mod requests;
 mod wire;
@@ -24,8 +25,30 @@ struct Arguments {
 enum Command {
     /// From created to Ready: install, upgrade, forced no-op and idle of many Kustomizations on one repository
     Converge(Converge),
+    /// From created to Ready: install, upgrade and no-op of many HelmReleases of one chart
+    Release(Releases),
     /// Events a second to notification-controller, none lost; then a flood of bad webhook calls that harms nobody
     Notifications(Notifications),
+}
+
+/// How many releases, and whose.
+#[derive(clap::Args)]
+pub(crate) struct Releases {
+    /// HelmReleases
+    #[arg(short = 'n', long = "releases", default_value_t = 100, value_name = "N")]
+    releases: usize,
+    /// Reconciles at once in the controller
+    #[arg(long, default_value_t = 20)]
+    workers: usize,
+    /// Also measures the helm-controller in DIR, and prints the ratios
+    #[arg(long, value_name = "DIR")]
+    flux_bin: Option<PathBuf>,
+    /// Measures our controller as DIR holds it instead of building it for release
+    #[arg(long, value_name = "DIR")]
+    our_bin: Option<PathBuf>,
+    /// Measures only the controller of --flux-bin
+    #[arg(long, requires = "flux_bin")]
+    only_flux: bool,
 }
 
 /// How much, and for how long.
@@ -81,6 +104,7 @@ pub(crate) struct Converge {
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Converge(options) => converge::run(&options).await,
+        Command::Release(options) => releases::run(&options).await,
         Command::Notifications(options) => notifications::run(&options).await,
     };
     match outcome {

@@ -137,6 +137,7 @@ impl Bench {
         let url = self.controller.hooks_url().context("notification-controller takes no webhooks")?;
         let (peak, before, begun) = (self.peak_mib(), self.sink.seen(), self.cost());
         let refused = Arc::new(AtomicU64::new(0));
+        let wanted = (rate * time.as_secs()).div_ceil(CALLERS * AT_ONCE);
         let mut callers = Vec::new();
         for caller in 0..CALLERS {
             let (url, signed, refused) = (url.clone(), signed.clone(), Arc::clone(&refused));
@@ -145,8 +146,8 @@ impl Bench {
                 let batch = one.repeat(usize::try_from(AT_ONCE)?);
                 let mut connection = Connection::open(&url).await?;
                 let pause = Duration::from_secs(1).mul_f64((CALLERS * AT_ONCE) as f64 / rate as f64);
-                let (begun, mut number) = (Instant::now(), 0);
-                while begun.elapsed() < time {
+                let (begun, mut number) = (Instant::now(), 0_u32);
+                while u64::from(number) < wanted {
                     connection.exchange(&batch, AT_ONCE, "40").await?;
                     refused.fetch_add(AT_ONCE, Ordering::Relaxed);
                     number += 1;
@@ -221,13 +222,14 @@ fn event(number: u64) -> Vec<u8> {
 
 /// Sends `rate` events a second, numbered from `first`. Gives how many there were; each has been accepted.
 async fn send_events(url: &str, first: u64, rate: u64, time: Duration) -> Result<u64> {
+    let wanted = (rate * time.as_secs()).div_ceil(SENDERS);
     let mut senders = Vec::new();
     for sender in 0..SENDERS {
         let mut connection = Connection::open(url).await?;
         senders.push(tokio::spawn(async move {
             let pause = Duration::from_secs(1).mul_f64(SENDERS as f64 / rate as f64);
             let (begun, mut number) = (Instant::now(), 0_u32);
-            while begun.elapsed() < time {
+            while u64::from(number) < wanted {
                 connection.exchange(&event(first + u64::from(number) * SENDERS + sender), 1, "202").await?;
                 number += 1;
                 // Behind schedule, the next one goes at once.

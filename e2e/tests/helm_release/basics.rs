@@ -88,7 +88,7 @@ async fn releases_of_others_are_taken_over() -> Result<()> {
     let object = scene.reconcile("web", "after test").await?;
     assert_eq!(history(&object), ["2 deployed upgrade"], "a test is no change");
 
-    scene.helm(&["upgrade", "web", path, "--set", "color=pink"]).await?;
+    scene.helm(&["upgrade", "web", path, "--set", "color=pink", "--force-conflicts"]).await?;
     assert_eq!(scene.config("web", "color").await?, "pink");
     scene.reconcile("web", "after upgrade").await?;
     let object = scene.ready("web").await?;

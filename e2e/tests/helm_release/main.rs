@@ -10,7 +10,10 @@
 
 mod basics;
 mod charts;
+mod cluster;
+mod crash;
 mod failures;
+mod peer;
 mod scene;
 mod sources;
 mod targets;

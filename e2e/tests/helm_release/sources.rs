@@ -23,10 +23,14 @@ async fn a_tag_that_is_pushed_again_is_an_upgrade() -> Result<()> {
     scene.release("web", oci()).await?;
     let object = scene.ready("web").await?;
     let snapshot = &object["status"]["history"][0];
-    assert_eq!((&snapshot["chartVersion"], &snapshot["ociDigest"]), (&json!("6.5.3+1234567890ab"), &json!(DIGEST)));
+    assert_eq!(
+        (&snapshot["chartVersion"], &snapshot["ociDigest"]),
+        (&json!("6.5.3+1234567890ab"), &json!(DIGEST))
+    );
     assert_eq!(object["status"]["lastAttemptedRevisionDigest"], DIGEST);
     scene.source("OCIRepository", "oci", &archive, &format!("6.5.3@{OTHER}")).await?;
-    let object = scene.until("web", "version 2", |object| object["status"]["history"][0]["version"] == 2).await?;
+    let object =
+        scene.until("web", "version 2", |object| object["status"]["history"][0]["version"] == 2).await?;
     assert_eq!(object["status"]["history"][0]["chartVersion"], "6.5.3+abcdef123456");
     Ok(())
 }
@@ -66,19 +70,25 @@ async fn releases_wait_for_each_other() -> Result<()> {
     let object = scene.reason("second", "Ready", "DependencyNotReady").await?;
     assert_eq!(
         message(&object, "Ready"),
-        format!("unable to get '{ns}/first' dependency: helmreleases.helm.toolkit.fluxcd.io \"first\" not found")
+        format!(
+            "unable to get '{ns}/first' dependency: helmreleases.helm.toolkit.fluxcd.io \"first\" not found"
+        )
     );
     assert_eq!(object["status"]["observedGeneration"], -1);
     scene.release("first", json!({})).await?;
-    scene.until("second", "the first one is there", |object| {
-        message(object, "Ready") == format!("dependency '{ns}/first' is not ready")
-    })
-    .await?;
+    scene
+        .until("second", "the first one is there", |object| {
+            message(object, "Ready") == format!("dependency '{ns}/first' is not ready")
+        })
+        .await?;
     let expression = "dep.status.history[0].chartVersion == '2.0.0'";
     scene.release("third", json!({"dependsOn": [{"name": "first", "readyExpr": expression}]})).await?;
     scene.release("broken", json!({"dependsOn": [{"name": "first", "readyExpr": "dep.status ="}]})).await?;
     let broken = scene.reason("broken", "Stalled", "InvalidCELExpression").await?;
-    assert!(message(&broken, "Ready").starts_with("Reconciliation failed terminally due to configuration error: "));
+    assert!(
+        message(&broken, "Ready")
+            .starts_with("Reconciliation failed terminally due to configuration error: ")
+    );
 
     scene.chart("web", &charts::web("1.0.0")?).await?;
     scene.ready("second").await?;
@@ -96,7 +106,10 @@ async fn sources_of_other_namespaces_can_be_out_of_bounds() -> Result<()> {
     let chart = json!({"spec": {"chart": "web", "sourceRef": {"kind": "HelmRepository", "name": "r", "namespace": "default"}}});
     scene.release("web", json!({"chartRef": null, "chart": chart})).await?;
     let object = scene.reason("web", "Stalled", "AccessDenied").await?;
-    let text = format!("cross-namespace references are not allowed: cannot access HelmChart default/{}-web", scene.namespace);
+    let text = format!(
+        "cross-namespace references are not allowed: cannot access HelmChart default/{}-web",
+        scene.namespace
+    );
     assert_eq!((reason(&object, "Ready"), message(&object, "Ready")), ("AccessDenied", text.as_str()));
     assert!(condition(&object, "Reconciling").is_none());
     assert_eq!(object["status"]["observedGeneration"], 1);
@@ -135,7 +148,10 @@ async fn a_template_becomes_a_helm_chart() -> Result<()> {
     let name = format!("{ns}-web");
     assert_eq!(object["status"]["helmChart"], format!("{ns}/{name}"));
     let text = message(&object, "Ready");
-    assert_eq!(text, format!("HelmChart '{ns}/{name}' is not ready: latest generation of object has not been reconciled"));
+    assert_eq!(
+        text,
+        format!("HelmChart '{ns}/{name}' is not ready: latest generation of object has not been reconciled")
+    );
     let made = scene.object(super::scene::SOURCE, "HelmChart", &name).await?.unwrap();
     assert_eq!(made["metadata"]["labels"]["helm.toolkit.fluxcd.io/name"], "web");
     assert_eq!(made["spec"]["version"], "1.x");

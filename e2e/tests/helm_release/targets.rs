@@ -101,7 +101,12 @@ async fn releases_are_made_as_their_account() -> Result<()> {
     scene.release("web", json!({"serviceAccountName": "deployer"})).await?;
     let object = scene.reason("web", "Ready", "StateError").await?;
     let text = message(&object, "Ready");
-    assert!(text.contains(&format!("User \"system:serviceaccount:{ns}:deployer\" cannot list resource \"secrets\"")), "{text}");
+    assert!(
+        text.contains(&format!(
+            "User \"system:serviceaccount:{ns}:deployer\" cannot list resource \"secrets\""
+        )),
+        "{text}"
+    );
     scene
         .apply(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "deployer", "namespace": ns},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
@@ -115,7 +120,10 @@ async fn releases_are_made_as_their_account() -> Result<()> {
 
     scene.release("remote", json!({"kubeConfig": {"secretRef": {"name": "cluster"}}})).await?;
     let object = scene.reason("remote", "Ready", "RESTClientError").await?;
-    assert_eq!(message(&object, "Ready"), format!("could not get KubeConfig secret '{ns}/cluster': secrets \"cluster\" not found"));
+    assert_eq!(
+        message(&object, "Ready"),
+        format!("could not get KubeConfig secret '{ns}/cluster': secrets \"cluster\" not found")
+    );
     scene.delete("remote").await?;
     assert_eq!(reason(&object, "Ready"), "RESTClientError");
     Ok(())

@@ -18,35 +18,24 @@ pub type Content = Option<BTreeMap<String, Vec<u8>>>;
 /// The referenced objects by kind and name: each is read once.
 pub type Contents = HashMap<(ValuesReferenceKind, String), Content>;
 
-/// Why values could not be composed.
+/// Why values could not be composed: which reference, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "could not resolve{optional} {kind} chart values reference '{namespace}/{name}' with key '{key}': {why}"
-)]
-pub struct Error {
-    optional: &'static str,
-    kind: &'static str,
-    namespace: String,
-    name: String,
-    key: String,
-    why: String,
-}
+#[error("{0}")]
+pub struct Error(String);
 
 impl Error {
-    fn new(namespace: &str, reference: &ValuesReference, why: impl Into<String>) -> Self {
-        Error {
-            optional: if reference.optional { " optional" } else { "" },
-            kind: kind(reference.kind),
-            namespace: namespace.to_owned(),
-            name: reference.name.clone(),
-            key: reference.values_key().to_owned(),
-            why: why.into(),
-        }
+    fn new(namespace: &str, reference: &ValuesReference, why: &str) -> Self {
+        let ValuesReference { name, optional, .. } = reference;
+        let (optional, kind, key) =
+            (if *optional { " optional" } else { "" }, kind(reference.kind), reference.values_key());
+        Error(format!(
+            "could not resolve{optional} {kind} chart values reference '{namespace}/{name}' with key '{key}': {why}"
+        ))
     }
 }
 
 /// Kind of a referenced object.
-pub fn kind(kind: ValuesReferenceKind) -> &'static str {
+fn kind(kind: ValuesReferenceKind) -> &'static str {
     match kind {
         ValuesReferenceKind::Secret => "Secret",
         ValuesReferenceKind::ConfigMap => "ConfigMap",
@@ -88,7 +77,7 @@ pub fn compose(
             }
             Err(error) => return Err(error),
         };
-        let failed = |error: chart::Error| Error::new(namespace, reference, error.to_string());
+        let failed = |error: chart::Error| Error::new(namespace, reference, &error.to_string());
         match reference.target_path.as_deref().filter(|path| !path.is_empty()) {
             Some(path) => {
                 result = merge(&result, &own);
@@ -106,17 +95,16 @@ pub fn compose(
 }
 
 fn find<'c>(namespace: &str, reference: &ValuesReference, contents: &'c Contents) -> Result<&'c [u8], Error> {
-    let problem = |why: String| Error::new(namespace, reference, why);
+    let problem = |why: &str| Error::new(namespace, reference, why);
     let plural = match reference.kind {
         ValuesReferenceKind::Secret => "secrets",
         ValuesReferenceKind::ConfigMap => "configmaps",
     };
     match contents.get(&(reference.kind, reference.name.clone())) {
-        Some(Some(data)) => data
-            .get(reference.values_key())
-            .map(Vec::as_slice)
-            .ok_or_else(|| problem("key not found".to_owned())),
-        _ => Err(problem(format!("{plural} \"{}\" not found", reference.name))),
+        Some(Some(data)) => {
+            data.get(reference.values_key()).map(Vec::as_slice).ok_or_else(|| problem("key not found"))
+        }
+        _ => Err(problem(&format!("{plural} \"{}\" not found", reference.name))),
     }
 }
 
