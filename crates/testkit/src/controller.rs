@@ -22,6 +22,7 @@ pub struct Controller {
     program: PathBuf,
     kubeconfig: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     metrics_port: u16,
     health_port: u16,
     /// Holds its log and, for source-controller, its artifacts.
@@ -122,6 +123,7 @@ impl Controller {
             program: program.to_owned(),
             kubeconfig: plane.kubeconfig().to_owned(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             metrics_port,
             health_port,
             home: Arc::new(TempDir::with_prefix_in(format!("{name}-"), keeper.dir())?),
@@ -138,6 +140,13 @@ impl Controller {
     #[must_use]
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.arguments.push(flag.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
         self
     }
 
@@ -168,6 +177,7 @@ impl Controller {
             .args(&self.arguments)
             .env("KUBECONFIG", &self.kubeconfig)
             .env("RUNTIME_NAMESPACE", "flux-system")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

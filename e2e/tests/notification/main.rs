@@ -9,9 +9,11 @@
 
 mod cases;
 mod chat;
+mod command;
 mod delivery;
 mod events;
 mod flux;
+mod identity;
 mod process;
 mod receivers;
 mod recorder;
