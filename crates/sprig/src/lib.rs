@@ -75,6 +75,7 @@ pub use json_read::read as read_json;
 pub use regexes::compile as compile_regex;
 pub use render::{Options, Scope, Templates, with_stack};
 pub use state::{Lookup, Purpose, Resolve};
+pub use time::check as check_time;
 pub use yaml_text::{
     error_text as yaml_error_text, key as yaml_key, read as read_yaml, read_dict as read_yaml_dict, to_yaml,
     value as from_yaml_tree,

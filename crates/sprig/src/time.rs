@@ -10,6 +10,14 @@ use std::borrow::Cow;
 pub(crate) use layout::format;
 pub(crate) use parse::parse;
 
+/// Whether a text is a time in one of Go's layouts.
+///
+/// # Errors
+/// Go's words for why it is not.
+pub fn check(layout: &str, text: &str) -> Result<(), String> {
+    parse(layout, text).map(|_| ())
+}
+
 /// A moment, seen from a zone.
 #[derive(Clone, Debug)]
 pub(crate) struct Time {

@@ -117,12 +117,7 @@ fn email(text: &str) -> Result<(), String> {
 }
 
 fn date(text: &str) -> Result<(), String> {
-    let valid = text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
-    if valid {
-        return Ok(());
-    }
-    let text = gotemplate::quote(text.as_bytes());
-    fail(format!("parsing time {text} as \"2006-01-02\": not a date"))
+    sprig::check_time("2006-01-02", text)
 }
 
 fn time(text: &str) -> Result<(), String> {
