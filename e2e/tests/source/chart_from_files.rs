@@ -332,3 +332,52 @@ async fn an_archive_in_the_source_is_taken_as_it_is_or_packed_anew() -> Result<(
     assert_eq!(names, ["old/Chart.yaml", "old/requirements.yaml", "old/charts/sub/Chart.yaml"]);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_nothing_is_made_anew() -> Result<()> {
+    let mut charts = Charts::new(ServerOptions::default(), &[]).await?;
+    charts.publish_files(&[
+        ("Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n"),
+        ("values.yaml", "a: 1\n"),
+    ])?;
+    commit(&charts, "app", APP)?;
+    charts.apply("shop", json!({})).await?;
+    charts.scene.apply("git", json!({})).await?;
+    charts.ready("shop").await?;
+    charts.scene.ready("git").await?;
+    let missing = json!(["values.yaml", "more.yaml"]);
+    charts.chart("pulled", json!({ "chart": "app" })).await?;
+    let merged = json!({ "chart": "app", "valuesFiles": missing, "ignoreMissingValuesFiles": true });
+    charts.chart("merged", merged).await?;
+    chart(&charts, "packed", json!({ "chart": "app" })).await?;
+    chart(&charts, "revised", json!({ "chart": "app", "reconcileStrategy": "Revision" })).await?;
+    let mut before = Vec::new();
+    for name in ["pulled", "merged", "packed", "revised"] {
+        before.push(charts.chart_ready(name).await?);
+    }
+    charts.scene.git.take_requests();
+    charts.scene.source = charts.scene.source.restart().await?;
+    for (number, before) in before.iter().enumerate() {
+        let name = before["metadata"]["name"].as_str().unwrap_or_default();
+        let labels = [("kind", "HelmChart"), ("name", name)];
+        let seen = async || {
+            let metrics = charts.scene.source.metrics().await?;
+            Ok::<_, anyhow::Error>(metrics.sum("gotk_reconcile_duration_seconds_count", &labels) >= 1.0)
+        };
+        for round in 0.. {
+            if seen().await? {
+                break;
+            }
+            ensure!(round < 1200, "{name} is not looked at");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let after = serde_json::to_value(charts.charts.get(name).await?)?;
+        assert_eq!(
+            after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"],
+            "{number}: {after:#}"
+        );
+    }
+    let archives = charts.scene.git.take_requests();
+    assert!(archives.iter().all(|request| !request.target.ends_with(".tgz")), "{archives:?}");
+    Ok(())
+}
