@@ -29,10 +29,19 @@ impl Default for ArchiveLimits {
 /// # Errors
 /// When it is no gzipped tar file, holds no file, a file outside of its folder, or more than the limits allow.
 pub fn unpack(bytes: &[u8], limits: &ArchiveLimits) -> Result<Vec<File>, Error> {
+    unpack_some(bytes, limits, |_| true)
+}
+
+/// As [`unpack`], but keeps only the files that are wanted. The others are looked at all the same.
+pub(crate) fn unpack_some(
+    bytes: &[u8],
+    limits: &ArchiveLimits,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<File>, Error> {
     let too_large =
         || archive(format!("decompressed chart is larger than the maximum size {}", limits.total));
     let mut left = limits.total;
-    let mut files = Vec::new();
+    let (mut files, mut is_empty) = (Vec::new(), true);
     if bytes.get(..2) != Some(b"\x1f\x8b") {
         return Err(archive(if bytes.len() < 10 { "unexpected EOF" } else { "gzip: invalid header" }));
     }
@@ -57,18 +66,29 @@ pub fn unpack(bytes: &[u8], limits: &ArchiveLimits) -> Result<Vec<File>, Error> 
                 "decompressed chart file {raw:?} is larger than the maximum file size {most}"
             )));
         }
+        is_empty = false;
+        let is_wanted = is_wanted(&name);
         // The size in the header has been checked against the limits.
-        let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        let read = entry.by_ref().take(left).read_to_end(&mut data).map_err(unreadable)?;
-        left -= u64::try_from(read).unwrap_or(left).min(left);
-        if (data.len() as u64) < size || left == 0 {
+        let room = if is_wanted { usize::try_from(size).unwrap_or(0) } else { 0 };
+        let (mut data, mut rest) = (Vec::with_capacity(room), entry.by_ref().take(left));
+        let read = if is_wanted {
+            rest.read_to_end(&mut data).map(|read| read as u64)
+        } else {
+            std::io::copy(&mut rest, &mut std::io::sink())
+        };
+        let read = read.map_err(unreadable)?;
+        left -= read.min(left);
+        if read < size || left == 0 {
             return Err(too_large());
+        }
+        if !is_wanted {
+            continue;
         }
         let modified =
             entry.header().mtime().ok().map(|seconds| Time::unix(i64::try_from(seconds).unwrap_or(0), 0));
         files.push(File::new(name, &data).modified(modified));
     }
-    if files.is_empty() {
+    if is_empty {
         return Err(archive("no files in chart archive"));
     }
     Ok(files)

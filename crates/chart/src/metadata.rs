@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::archive::{ArchiveLimits, unpack};
+use crate::archive::{ArchiveLimits, unpack_some};
 use crate::decode::{self, Shape, Struct};
 use crate::error::Error;
 use crate::load::overlay;
@@ -229,7 +229,7 @@ impl Metadata {
     /// # Errors
     /// An archive that cannot be unpacked or has no `Chart.yaml`, and as [`Metadata::read`].
     pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Metadata, Error> {
-        let files = unpack(bytes, limits)?;
+        let files = unpack_some(bytes, limits, |name| matches!(name, "Chart.yaml" | "requirements.yaml"))?;
         let find = |name: &str| files.iter().find(|file| file.name == name).map(|file| &*file.data);
         let chart = find("Chart.yaml").ok_or_else(|| Error::Load("no 'Chart.yaml' found".to_owned()))?;
         Metadata::read(chart, find("requirements.yaml"))

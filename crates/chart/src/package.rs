@@ -195,6 +195,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn metadata_and_default_values_are_in_the_archive() {
+        let files = [
+            ("Chart.yaml", "name: app\nversion: 1.0.0\n"),
+            ("requirements.yaml", "dependencies:\n- {name: sub, version: 1.x, repository: ''}\n"),
+            ("values.yaml", "a: 1\n"),
+            ("charts/sub/Chart.yaml", "apiVersion: v1\nname: sub\nversion: 1.2.3\n"),
+        ];
+        let limits = crate::ArchiveLimits::default();
+        let mut chart = Chart::from_folder(&files.as_slice(), &limits).unwrap();
+        let package = chart.package(Time::unix(0, 0)).unwrap();
+        let metadata = crate::Metadata::from_archive(&package.bytes, &limits).unwrap();
+        assert_eq!((&*metadata.name, &*metadata.api_version), ("app", "v1"));
+        assert_eq!(metadata.dependencies, chart.metadata.dependencies);
+
+        let values = crate::read_values(b"b: 2\na: {z: ~, w: [1.50]}\n").unwrap();
+        chart.set_default_values(values.clone()).unwrap();
+        let package = chart.package(Time::unix(0, 0)).unwrap();
+        let loaded = Chart::from_archive(&package.bytes, &limits).unwrap();
+        assert_eq!(&*loaded.values_file.unwrap().data, b"a:\n  w:\n  - 1.5\n  z: null\nb: 2\n");
+        assert_eq!(*loaded.values, values);
+        chart.set_default_values(Table::new()).unwrap();
+        assert_eq!(&*chart.values_file.unwrap().data, b"");
+        let mut bare = Chart::from_folder(&&files[..1], &limits).unwrap();
+        let problem = bare.set_default_values(values).unwrap_err().to_string();
+        assert_eq!(problem, "failed to locate values file: values.yaml");
+    }
+
+    #[test]
     fn long_names_are_split_or_extended() {
         let long = format!("{}/{}", "a".repeat(120), "b".repeat(90));
         assert_eq!(split_path(&long), Some(("a".repeat(120).as_str(), "b".repeat(90).as_str())));

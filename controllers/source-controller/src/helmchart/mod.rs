@@ -8,6 +8,7 @@ mod build;
 mod dependencies;
 mod folder;
 mod repository;
+mod source;
 mod values;
 
 use std::collections::HashMap;
