@@ -25,10 +25,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("randInt", &[I, I], |e, a| {
         let (low, high) = (a.int(0), a.int(1));
-        if high <= low {
+        // Go's integers wrap around.
+        let span = high.wrapping_sub(low);
+        if span <= 0 {
             return Err("invalid argument to Intn".into());
         }
-        Ok(gotemplate::Value::int(state(e)?.random.random_range(low..high)))
+        Ok(gotemplate::Value::int(low.wrapping_add(state(e)?.random.random_range(0..span))))
     }),
     Function::new("uuidv4", &[], |e, _| {
         let mut id = bytes(e, 16)?;

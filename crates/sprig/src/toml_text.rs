@@ -7,6 +7,8 @@ use gotemplate::{Fault, Function, Str, Value, chars};
 use crate::args::{Args, Outcome};
 use crate::json_read::error_dict;
 
+const NIL_ELEMENT: &str = "toml: cannot encode array with nil element";
+
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("toToml", &[Any], |_, a| match encode(a.any(0)) {
         Err(Fault::Text(text)) if text.starts_with("reflect:") => Err(text.into()),
@@ -134,7 +136,8 @@ impl Writer {
 
     fn element(&mut self, value: &Value) -> Result<(), Fault> {
         match value {
-            Value::Nil => return Err("toml: cannot encode array with nil element".into()),
+            Value::Nil => return Err(NIL_ELEMENT.into()),
+            Value::List(list) if list.ty.nil() => return Err(NIL_ELEMENT.into()),
             Value::Bool(value) => self.out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Value::Int(..) => gotemplate::fmt::write(value, &mut self.out),
             Value::Float(value) => {

@@ -40,6 +40,11 @@ impl Printer<'_> {
             Value::Complex(re, im) => self.complex(*re, *im, verb),
             Value::Str(text) => self.string(text, verb),
             Value::Bytes(bytes) => self.bytes(bytes, verb),
+            Value::List(list) if list.ty.nil() && self.flags.sharp_v => {
+                self.out.extend_from_slice(value.type_name().as_bytes());
+                self.out.extend_from_slice(b"(nil)");
+                true
+            }
             Value::List(list) => {
                 let name = value.type_name();
                 self.list(&name, &list.items, verb, depth);
