@@ -158,21 +158,30 @@ fn flatten(value: Value, objects: &mut Vec<Value>) -> Result<(), String> {
     }
 }
 
-/// Cuts a manifest at lines that begin with `---`.
+/// Cuts a manifest at lines of `---`, with nothing behind it but blanks and a remark. The newline before such a line
+/// belongs to the document: it may end a text in it.
 pub(crate) fn documents(manifest: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(manifest.strip_prefix("---").unwrap_or(manifest));
+    let separates = |line: &str| {
+        line.strip_prefix("---").is_some_and(|behind| {
+            let behind = behind.trim();
+            behind.is_empty() || behind.starts_with('#')
+        })
+    };
+    let mut rest = manifest;
     std::iter::from_fn(move || {
-        let text = rest?;
-        match text.split_once("\n---") {
-            Some((document, behind)) => {
-                rest = Some(behind);
-                Some(document)
-            }
-            None => {
-                rest = None;
-                Some(text)
-            }
+        if rest.is_empty() {
+            return None;
         }
+        let mut end = 0;
+        for line in rest.split_inclusive('\n') {
+            if separates(line) {
+                let (document, behind) = rest.split_at(end);
+                rest = behind.get(line.len()..).unwrap_or_default();
+                return Some(document);
+            }
+            end += line.len();
+        }
+        Some(std::mem::take(&mut rest))
     })
     .filter(|document| !document.trim().is_empty())
 }
@@ -227,6 +236,14 @@ mod tests {
         let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["A", "B", "C"]);
         assert_eq!(read("").unwrap(), Vec::<Value>::new());
+    }
+
+    #[test]
+    fn the_newline_before_a_separator_belongs_to_the_text() {
+        let manifest =
+            "apiVersion: v1\nkind: A\ndata: |\n  {}\n--- # next\napiVersion: v1\nkind: B\ndata: |\n  {}";
+        let objects = read(manifest).unwrap();
+        assert_eq!((&objects[0]["data"], &objects[1]["data"]), (&json!("{}\n"), &json!("{}")));
     }
 
     #[test]

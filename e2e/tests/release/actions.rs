@@ -238,3 +238,41 @@ async fn what_cannot_be_done_is_said_as_helm_says_it() -> Result<()> {
     assert_eq!(upgrade.to_string(), "\"nobody\" has no deployed releases");
     Ok(())
 }
+
+const CURIOUS: Files<'static> = &[
+    ("Chart.yaml", "apiVersion: v2\nname: curious\nversion: 1.0.0\nkubeVersion: '>=1.30-0'\n"),
+    (
+        "templates/config.yaml",
+        r#"apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: curious
+data:
+  versions: {{ .Capabilities.APIVersions | sortAlpha | join " " | quote }}
+  kube: {{ .Capabilities.KubeVersion.Version }} {{ .Capabilities.KubeVersion.Major }} {{ .Capabilities.KubeVersion.Minor }}
+  has: {{ .Capabilities.APIVersions.Has "apps/v1/Deployment" | quote }}
+  one: {{ (lookup "v1" "Namespace" "" .Release.Namespace).metadata.name | quote }}
+  none: {{ lookup "v1" "Secret" .Release.Namespace "nobody" | toJson | quote }}
+  many: {{ range (lookup "v1" "ConfigMap" .Release.Namespace "").items }}{{ .kind }}/{{ .metadata.name }} {{ end }}
+"#,
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_see_the_cluster_as_with_helm() -> Result<()> {
+    let stage = Stage::new("curious").await?;
+    let folder = stage.folder("curious", CURIOUS);
+    stage.helm(&["install", "web", &folder]);
+    stage.do_install(stage.install("web", CURIOUS, json!({}))).await.unwrap();
+    stage.compare("web");
+    let bad = [
+        ("Chart.yaml", "apiVersion: v2\nname: bad\nversion: 1.0.0\n"),
+        ("templates/a.yaml", "{{ lookup \"example.com/v1\" \"Nothing\" \"\" \"\" }}"),
+    ];
+    let folder = stage.folder("bad", &bad);
+    let theirs = stage.helm_in(&stage.theirs, &["install", "bad", &folder]).unwrap_err();
+    let failed = stage.do_install(stage.install("bad", &bad, json!({}))).await.unwrap_err();
+    println!("{theirs}\n{failed}");
+    assert!(failed.writes.is_empty());
+    Ok(())
+}

@@ -7,6 +7,7 @@
 )]
 
 mod actions;
+mod charts;
 mod crash;
 mod definitions;
 mod drifts;

@@ -28,7 +28,10 @@ pub type Files<'a> = &'a [(&'a str, &'a str)];
 
 impl Stage {
     pub async fn new(prefix: &str) -> Result<Stage> {
-        let plane = ControlPlane::shared().await?;
+        Stage::on(ControlPlane::shared().await?, prefix).await
+    }
+
+    pub async fn on(plane: &'static ControlPlane, prefix: &str) -> Result<Stage> {
         Ok(Stage {
             plane,
             ours: plane.namespace(&format!("{prefix}-ours")).await?,
@@ -134,6 +137,32 @@ impl Stage {
         serde_json::from_str(&text.replace(namespace, "NAMESPACE")).unwrap()
     }
 
+    /// The objects of a release, wherever they are, as [`Stage::objects`] shows them.
+    pub fn owned(&self, release: &str) -> Vec<Value> {
+        const KINDS: &str = "configmaps,secrets,services,deployments,statefulsets,daemonsets,jobs,cronjobs,pods,serviceaccounts,\
+            roles,rolebindings,clusterroles,clusterrolebindings,ingresses,ingressclasses,networkpolicies,horizontalpodautoscalers,\
+            poddisruptionbudgets,persistentvolumeclaims,validatingwebhookconfigurations,mutatingwebhookconfigurations,\
+            apiservices,customresourcedefinitions,priorityclasses,servicemonitors,podmonitors,prometheusrules";
+        let kinds = KINDS.replace(' ', "");
+        let list = self.kubectl(&[
+            "get",
+            &kinds,
+            "-A",
+            "-l",
+            "app.kubernetes.io/managed-by=Helm",
+            "-o",
+            "json",
+            "--show-managed-fields",
+        ]);
+        let mut objects: Vec<Value> = list["items"].as_array().unwrap().clone();
+        objects.retain(|object| {
+            object["metadata"]["annotations"]["meta.helm.sh/release-name"] == release
+                && object["metadata"].get("ownerReferences").is_none()
+        });
+        objects.iter_mut().for_each(plain);
+        objects
+    }
+
     /// The names of the objects in a namespace, as `Kind/name`.
     pub fn names(&self, namespace: &str) -> Vec<String> {
         let name = |object: &Value| {
@@ -198,6 +227,17 @@ fn differences(path: &str, a: &Value, b: &Value, found: &mut Vec<String>) {
             }
         }
         _ if a == b => {}
+        (Value::Array(a), Value::Array(b)) => {
+            let name = |item: &Value| match item.pointer("/metadata/name").or_else(|| item.get("name")) {
+                Some(name) => format!("{}/{name}", item["kind"]),
+                None => item.to_string(),
+            };
+            let missing = |from: &[Value], of: &[Value]| -> Vec<String> {
+                let of: Vec<String> = of.iter().map(name).collect();
+                from.iter().map(name).filter(|one| !of.contains(one)).collect()
+            };
+            found.push(format!("{path}: only here {:?} | only there {:?}", missing(a, b), missing(b, a)));
+        }
         _ => found.push(format!("{path}: {a} | {b}")),
     }
 }
@@ -218,10 +258,14 @@ fn plain(object: &mut Value) {
     }
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.remove("deployment.kubernetes.io/revision");
+        annotations.remove("deprecated.daemonset.template.generation");
     }
-    for field in ["clusterIP", "clusterIPs"] {
-        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        for field in ["clusterIP", "clusterIPs", "healthCheckNodePort"] {
             spec.remove(field);
+        }
+        for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            port.as_object_mut().unwrap().remove("nodePort");
         }
     }
     // Labels of Pods that name their Job's uid.
@@ -252,6 +296,10 @@ fn timeless(mut value: Value) -> Value {
             // Files on disk have times, those in memory have none.
             // Helm 4.3 notes in `rollback_revision` which revision came back, the one in helm-controller does not.
             map.retain(|key, _| !["modtime", "schemamodtime", "rollback_revision"].contains(&key.as_str()));
+            // The API server quotes live objects, with their times.
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                text.truncate(text.find("Invalid value: ").unwrap_or(text.len()));
+            }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| *item = timeless(item.take())),
         _ => {}
