@@ -340,7 +340,9 @@ mod tests {
         let live = json!({"kind": "A", "metadata": {"name": "a", "labels": {"a": "1", "other": "x"}, "generation": 2}, "status": {"x": 1}});
         let next = json!({"kind": "A", "metadata": {"name": "a", "labels": {"a": "1"}}, "status": {"x": 2}});
         assert_eq!(operations(&live, &next), []);
-        let next = json!({"kind": "A", "metadata": {"name": "a", "labels": {"a": "2"}}, "data": {"b": 1}});
+        let long = "0123456789".repeat(20);
+        let live = json!({"kind": "A", "metadata": {"name": "a", "labels": {"a": "1", "other": long}}});
+        let next = json!({"kind": "A", "metadata": {"name": "a", "labels": {"a": "2", "other": long}}, "data": {"b": 1}});
         let texts: Vec<_> = operations(&live, &next).iter().map(|one| one.to_json().to_string()).collect();
         assert_eq!(
             texts,
