@@ -12,6 +12,7 @@ mod kustomize_support;
 use anyhow::Result;
 use kustomize_support::{Stage, config_map, message};
 use serde_json::json;
+use testkit::git::Change;
 
 /// Cases 1 and 4: a new object gets its finalizer, then everything else, and says so in the words that the CLI reads.
 #[tokio::test(flavor = "multi_thread")]
@@ -308,5 +309,66 @@ async fn no_wake_up_is_lost() -> Result<()> {
             stage.applied(name, &revision).await?;
         }
     }
+    Ok(())
+}
+
+/// Case 37: a base in a Git repository is built like a local one, follows its branch, and is not even asked for with
+/// `--no-remote-bases`.
+#[tokio::test(flavor = "multi_thread")]
+async fn remote_bases() -> Result<()> {
+    let server = testkit::git::HttpServer::start().await?;
+    let repository = server.create("org/bases")?;
+    let commit = |value: &str| {
+        let files = [
+            Change::file("base/kustomization.yaml", "resources: [../shared/a.yaml, link.yaml]\n"),
+            Change::file("shared/a.yaml", config_map("a", value)),
+            Change::file("shared/b.yaml", config_map("b", value)),
+            Change::symlink("base/link.yaml", "../shared/b.yaml"),
+        ];
+        repository.commit("main", "change", &files)
+    };
+    commit("1")?;
+    repository.tag("v1", "main")?;
+    let files = |reference: &str| {
+        let base = format!("{}//base?ref={reference}", server.url("org/bases"));
+        let file = server.url("extra.yaml");
+        vec![("kustomization.yaml", format!("resources: ['{base}', '{file}']\n"))]
+    };
+    std::fs::write(server.root().join("extra.yaml"), config_map("c", "1"))?;
+    let stage = Stage::new("ks-remote").await?;
+    let publish = async |name: &str, files: Vec<(&str, String)>| {
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, content)| (*path, content.as_str())).collect();
+        stage.publish(name, &files).await
+    };
+    let revision = publish("repo", files("main")).await?;
+    stage.kustomization("app", json!({"targetNamespace": stage.namespace})).await?;
+    stage.applied("app", &revision).await?;
+    for name in ["a", "b", "c"] {
+        assert_eq!(stage.data(name).await?, Some(json!({"key": "1"})), "{name}");
+    }
+
+    // The artifact is the same, and the branch has moved.
+    commit("2")?;
+    stage.reconcile("app").await?;
+    assert_eq!(stage.data("a").await?, Some(json!({"key": "2"})));
+    let revision = publish("repo", files("v1")).await?;
+    stage.applied("app", &revision).await?;
+    assert_eq!(stage.data("a").await?, Some(json!({"key": "1"})));
+
+    publish("repo", files("nope")).await?;
+    let object = stage.reason("app", "BuildFailed").await?;
+    assert!(message(&object).contains("refs/heads/nope"), "{}", message(&object));
+    assert_eq!(stage.data("a").await?, Some(json!({"key": "1"})));
+
+    let (closed, _running) = Stage::with_flags("ks-noremote", &["--no-remote-bases"]).await?;
+    server.take_requests();
+    let files = files("main");
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (*path, content.as_str())).collect();
+    closed.publish("repo", &files).await?;
+    closed.kustomization("app", json!({"targetNamespace": closed.namespace})).await?;
+    let object = closed.reason("app", "BuildFailed").await?;
+    assert!(message(&object).contains("remote bases are not fetched"), "{}", message(&object));
+    assert_eq!(server.take_requests(), []);
     Ok(())
 }

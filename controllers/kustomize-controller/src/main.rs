@@ -3,6 +3,7 @@
 mod command;
 mod flags;
 mod kustomization;
+mod remotes;
 mod run;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ use runtime::{Controller, Process};
 
 use crate::flags::{Error, Flags};
 use crate::kustomization::{Behaviour, Identities, Kustomizations, Parts, Rules, Sources};
+use crate::remotes::Remotes;
 
 /// Environment variable with the host that artifacts of source-controller are fetched from instead.
 const SOURCE_CONTROLLER: &str = "SOURCE_CONTROLLER_LOCALHOST";
@@ -102,6 +103,8 @@ fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
         cancel_on_new_revision: gates.enabled("CancelHealthCheckOnNewRevision"),
         group_change_log: gates.enabled("GroupChangeLog"),
         options: kustomize::Options::default(),
+        remotes: (!flags.own.no_remote_bases)
+            .then(|| Remotes::new(tokio::runtime::Handle::current(), Remotes::own_directory())),
     }
 }
 

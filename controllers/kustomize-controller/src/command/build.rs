@@ -5,19 +5,18 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::LazyLock;
 
 use api::kustomize::Kustomization;
 use clap::{Args, ValueEnum};
 use kustomize::{
-    ChartInflation, DiskFileSystem, FileSystem, LoadRestrictions, MemoryFileSystem, Options, Outside,
-    OverlayFileSystem, Remote, Reorder,
+    ChartInflation, DiskFileSystem, Fetch, FileSystem, Inflate, LoadRestrictions, MemoryFileSystem, Options,
+    Outside, OverlayFileSystem, Remote, Reorder,
 };
 use runtime::options::go_bool;
 
 use super::charts;
-use super::remote::Fetcher;
 use crate::kustomization::generated;
+use crate::remotes::Remotes;
 
 /// The version that `--enable-managedby-label` puts into the label.
 const KUSTOMIZE_VERSION: &str = "v5.8.1";
@@ -133,7 +132,7 @@ pub enum Order {
     Unspecified,
 }
 
-/// Runs the command. Files at URLs are fetched unless `no_remote_bases`; with a Flux Kustomization, nothing ever is.
+/// Runs the command. What lies on the network is fetched unless `no_remote_bases`.
 ///
 /// # Errors
 /// The text for the user.
@@ -171,35 +170,35 @@ pub fn run(arguments: &Arguments, no_remote_bases: bool) -> Result<ExitCode, Str
     let files = DiskFileSystem::open("/").map_err(|error| error.to_string())?;
     let root =
         directory.to_str().ok_or("the directory's path is not UTF-8")?.trim_start_matches('/').to_owned();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start a thread: {error}"))?;
+    let network = Network::new(runtime.handle().clone());
+    let visit = network.remotes.visit(&files);
+    let fetch = |remote: &Remote| visit.fetch(remote);
+    let fetch: Option<&Fetch<'_>> = if no_remote_bases { None } else { Some(&fetch) };
     let build = match &arguments.kustomization_file {
         None => {
-            // Most builds need no network, so that nothing is set up before one asks.
-            let fetcher = LazyLock::new(Fetcher::new);
-            let fetch = |remote: &Remote| fetcher.as_ref().map_err(Clone::clone)?.fetch(remote);
             let cluster = charts::Cluster {
                 api_versions: &arguments.helm_api_versions,
                 kube_version: arguments.helm_kube_version.as_deref(),
             };
             let inflate =
                 |files: &dyn FileSystem, chart: &ChartInflation| charts::render(files, chart, &cluster);
-            let outside = Outside {
-                fetch: if no_remote_bases { None } else { Some(&fetch) },
-                inflate: if arguments.enable_helm { Some(&inflate) } else { None },
-            };
-            kustomize::build_with(&files, &root, &options, outside)
+            let inflate: Option<&Inflate<'_>> = if arguments.enable_helm { Some(&inflate) } else { None };
+            kustomize::build_with(&visit, &root, &options, Outside { fetch, inflate })
         }
         Some(file) => {
             let object = read(file)?;
             let (path, content) = generated(&files, &root, &object.spec)?;
             let mut upper = MemoryFileSystem::new();
             upper.insert(&path, content.as_str());
-            let overlay = OverlayFileSystem::new(&files, upper);
+            let overlay = OverlayFileSystem::new(&visit, upper);
             let options = Options {
                 reorder: Reorder::None,
                 load_restrictions: LoadRestrictions::None,
                 ..Options::default()
             };
-            kustomize::build(&overlay, &root, &options)
+            kustomize::build_with(&overlay, &root, &options, Outside { fetch, inflate: None })
         }
     };
     let build = build.map_err(|errors| errors.to_string())?;
@@ -212,6 +211,28 @@ pub fn run(arguments: &Arguments, no_remote_bases: bool) -> Result<ExitCode, Str
         Some(path) => write(path, &build.to_yaml())?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a command fetches with, for as long as it runs.
+pub struct Network {
+    /// Fetches.
+    pub remotes: Remotes,
+    directory: PathBuf,
+}
+
+impl Network {
+    /// A network without anything on the disk before the first fetch.
+    pub fn new(runtime: tokio::runtime::Handle) -> Self {
+        let directory = Remotes::own_directory();
+        Self { remotes: Remotes::new(runtime, directory.clone()), directory }
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // It is there only if a repository was fetched.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
 }
 
 /// Reads a Flux Kustomization from a YAML file.

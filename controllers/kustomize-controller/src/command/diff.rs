@@ -48,7 +48,8 @@ pub struct Arguments {
 /// # Errors
 /// The text for the user.
 pub fn run(arguments: &Arguments, flags: &Flags) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
@@ -117,11 +118,13 @@ async fn desired(
     let (gates, _) = flags.validate().map_err(|error| error.to_string())?;
     let namespace = object.metadata.namespace.clone().unwrap_or_default();
     let substitution = read_variables(client, &namespace, object.spec.post_build.as_ref()).await?;
+    let network = super::build::Network::new(tokio::runtime::Handle::current());
     let settings = BuildSettings {
         spec: &object.spec,
         variables: substitution.as_ref().map(|substitution| &substitution.values),
         unset: run::unset(&gates),
         options: &Options::default(),
+        remotes: (!flags.own.no_remote_bases).then_some(&network.remotes),
     };
     let (files, root): (Box<dyn FileSystem>, String) = match &arguments.path {
         Some(path) => {
@@ -148,7 +151,9 @@ async fn desired(
             (Box::new(Files(Arc::clone(&tree))), root)
         }
     };
-    let built = build(files.as_ref(), &root, &settings).map_err(|error| error.to_string())?;
+    // A build waits for what it fetches.
+    let built = tokio::task::block_in_place(|| build(files.as_ref(), &root, &settings));
+    let built = built.map_err(|error| error.to_string())?;
     for warning in &built.warnings {
         eprintln!("# Warning: {warning}");
     }

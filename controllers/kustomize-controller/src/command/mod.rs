@@ -3,7 +3,6 @@
 pub mod build;
 mod charts;
 pub mod diff;
-mod remote;
 
 use std::process::ExitCode;
 

@@ -3,13 +3,14 @@
 use api::kustomize::KustomizationSpec;
 use artifact::{Algorithm, HashingWriter, Tree};
 use envsubst::{Unset, Variables};
-use kustomize::{FileSystem, Inputs, MemoryFileSystem, Options, OverlayFileSystem};
+use kustomize::{Fetch, FileSystem, Inputs, MemoryFileSystem, Options, Outside, OverlayFileSystem, Remote};
 use object::ObjectRef;
 use serde_json::Value;
 
 use super::documents;
 use super::files::Footprint;
 use super::generate::{self, generate, undecodable};
+use crate::remotes::{Remotes, Visit};
 
 /// Key prefix of the labels and annotations on built objects.
 pub const GROUP: &str = "kustomize.toolkit.fluxcd.io";
@@ -23,6 +24,8 @@ pub struct Built {
     pub digest: String,
     /// Deprecated or unknown fields that were met.
     pub warnings: Vec<String>,
+    /// Whether something on the network went into it, so that the same files may give something else the next time.
+    pub fetched: bool,
     inputs: Inputs,
     walked: bool,
 }
@@ -116,6 +119,8 @@ pub struct Settings<'a> {
     pub unset: Unset,
     /// Options of the engine.
     pub options: &'a Options,
+    /// What fetches remote bases and files, if any are allowed.
+    pub remotes: Option<&'a Remotes>,
 }
 
 /// Builds the directory `root` of some files.
@@ -133,7 +138,14 @@ pub fn build(files: &dyn FileSystem, root: &str, settings: &Settings<'_>) -> Res
     let mut upper = MemoryFileSystem::new();
     upper.insert(&generated.path, generated.content.as_str());
     let overlay = OverlayFileSystem::new(files, upper);
-    let build = kustomize::build(&overlay, root, settings.options).map_err(|errors| {
+    let visit = settings.remotes.map(|remotes| remotes.visit(&overlay));
+    let fetch = |remote: &Remote| match &visit {
+        Some(visit) => visit.fetch(remote),
+        None => Err("remote bases are not fetched".to_owned()),
+    };
+    let outside = Outside { fetch: visit.is_some().then_some(&fetch as &Fetch<'_>), ..Outside::default() };
+    let seen: &dyn FileSystem = visit.as_ref().map_or(&overlay, |visit| visit);
+    let build = kustomize::build_with(seen, root, settings.options, outside).map_err(|errors| {
         let undecodable = generated.walked.then(|| undecodable(files, root, &generated)).flatten();
         undecodable.map_or_else(|| Error::Kustomize(errors.to_string()), Error::Undecodable)
     })?;
@@ -159,7 +171,9 @@ pub fn build(files: &dyn FileSystem, root: &str, settings: &Settings<'_>) -> Res
         serde_json::to_writer(&mut hasher, object).map_err(|error| Error::NoObject(error.to_string()))?;
     }
     let digest = hasher.finish().1.to_string();
-    Ok(Built { objects, digest, warnings: build.warnings, inputs: build.inputs, walked: generated.walked })
+    let fetched = visit.as_ref().is_some_and(Visit::has_fetched);
+    let (warnings, inputs) = (build.warnings, build.inputs);
+    Ok(Built { objects, digest, warnings, fetched, inputs, walked: generated.walked })
 }
 
 fn disabled(object: &Value, switch: &str, also_label: bool) -> bool {
@@ -236,8 +250,13 @@ mod tests {
             values
         });
         let options = Options::default();
-        let settings =
-            Settings { spec, variables: values.as_ref(), unset: Unset::Refused, options: &options };
+        let settings = Settings {
+            spec,
+            variables: values.as_ref(),
+            unset: Unset::Refused,
+            options: &options,
+            remotes: None,
+        };
         build(&files(entries), "app", &settings)
     }
 

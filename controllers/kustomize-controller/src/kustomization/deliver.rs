@@ -38,6 +38,8 @@ enum Early {
 struct Fresh {
     manifests: Vec<Manifest>,
     digest: String,
+    /// Whether something on the network went into it.
+    fetched: bool,
     footprint: Footprint,
     warnings: Vec<String>,
 }
@@ -142,6 +144,7 @@ impl Kustomizations {
             for warning in &built.warnings {
                 tracing::info!(warning, "kustomize build");
             }
+            let fetched = built.fetched;
             let memo = Memo {
                 fingerprint,
                 artifact: artifact.digest.clone(),
@@ -149,7 +152,8 @@ impl Kustomizations {
                 digest: built.digest.clone(),
                 manifests: built.manifests.clone(),
             };
-            let kept = memo.manifests.iter().map(Manifest::size).sum::<usize>() <= KEPT_BYTES;
+            // A branch may have moved the next time.
+            let kept = !fetched && memo.manifests.iter().map(Manifest::size).sum::<usize>() <= KEPT_BYTES;
             self.remember(key, |memory| memory.memo = kept.then_some(memo));
             Desired { manifests: built.manifests, digest: built.digest }
         }))
@@ -167,12 +171,14 @@ impl Kustomizations {
         let (subject, options, unset) =
             (Arc::clone(object), self.behaviour.options.clone(), self.behaviour.unset);
         let identities = Arc::clone(&self.identities);
+        let remotes = self.behaviour.remotes.clone();
         let mut work = tokio::task::spawn_blocking(move || {
             let settings = build::Settings {
                 spec: &subject.spec,
                 variables: substitution.as_ref().map(|substitution| &substitution.values),
                 unset,
                 options: &options,
+                remotes: remotes.as_ref(),
             };
             let files = Files(Arc::clone(&tree));
             let mut built = build::build(&files, &root, &settings)?;
@@ -194,6 +200,7 @@ impl Kustomizations {
             Ok::<_, build::Error>(Fresh {
                 manifests,
                 digest: built.digest,
+                fetched: built.fetched,
                 footprint,
                 warnings: built.warnings,
             })

@@ -48,6 +48,8 @@ use runtime::status::Writer;
 use runtime::watch::{Change, Store};
 use runtime::{Handle, Key, Outcome, Priority, Reconciler, Recorder, Run, Severity};
 
+use crate::remotes::Remotes;
+
 use download::Downloads;
 use gate::{Gate, Retry, Wait};
 use ledger::Ledger;
@@ -96,6 +98,8 @@ pub struct Behaviour {
     pub group_change_log: bool,
     /// Options of the build engine.
     pub options: kustomize::Options,
+    /// Fetches remote bases and files; `None` with `--no-remote-bases`.
+    pub remotes: Option<Remotes>,
 }
 
 /// Reconciles Kustomizations.

@@ -56,7 +56,7 @@ const SEPARATIONS: &[(&str, &[&str], &str)] = &[
     ("apply", SOURCES, "apply knows no source"),
     ("apply", ENGINES, "apply knows no engine"),
     ("release", SOURCES, "release knows no source"),
-    ("kustomize-controller", SOURCES, "kustomize-controller reads artifacts only"),
+    ("kustomize-controller", &["bucket", "oci"], "kustomize-controller reads artifacts, and Git for remote bases"),
     ("helm-controller", SOURCES, "helm-controller reads artifacts only"),
     ("notification-controller", ENGINES, "notification-controller builds nothing"),
 ];
@@ -155,8 +155,7 @@ mod tests {
                 ("artifact", &["oci"]),
                 ("oci", &[]),
                 ("kustomize-controller", &["source-controller"]),
-                ("source-controller", &["git", "testkit"]),
-                ("git", &[]),
+                ("source-controller", &["oci", "testkit"]),
                 ("testkit", &[]),
                 ("util", &[]),
             ],
@@ -173,7 +172,7 @@ mod tests {
                 "util: in no layer; add it to hack/xtask/src/layers/rules.rs",
                 "yaml → serde-like → tokio: a pure crate does no IO",
                 "runtime → artifact → oci: runtime knows no source",
-                "kustomize-controller → source-controller → git: kustomize-controller reads artifacts only",
+                "kustomize-controller → source-controller → oci: kustomize-controller reads artifacts, and Git for remote bases",
             ]
         );
     }
