@@ -2,7 +2,7 @@
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{Fault, Function, Str, Value, chars};
+use gotemplate::{DictType, Fault, Function, Str, Value, chars};
 
 use crate::args::{Args, Outcome};
 use crate::json_read::error_dict;
@@ -66,6 +66,16 @@ fn is_table(value: &Value) -> bool {
     }
 }
 
+/// Nil, or a list or map that is; maps of texts are only found in structs, where an empty one is nil.
+fn is_nil(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::List(list) => list.ty.nil(),
+        Value::Dict(dict) => dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()),
+        _ => false,
+    }
+}
+
 impl Writer {
     /// The entries of a table: simple ones first.
     fn table(&mut self, path: &[Str], value: &Value) -> Result<(), Fault> {
@@ -73,7 +83,7 @@ impl Writer {
             return Err("toml: the value is nested too deeply".into());
         }
         let entries = entries(value);
-        for (key, item) in entries.iter().filter(|(_, item)| !is_table(item) && !matches!(item, Value::Nil)) {
+        for (key, item) in entries.iter().filter(|(_, item)| !is_table(item) && !is_nil(item)) {
             self.indent(path.len());
             self.key(key);
             self.out.extend_from_slice(b" = ");
@@ -81,7 +91,7 @@ impl Writer {
             self.out.push(b'\n');
             self.wrote = true;
         }
-        for (key, item) in entries.iter().filter(|(_, item)| is_table(item)) {
+        for (key, item) in entries.iter().filter(|(_, item)| is_table(item) && !is_nil(item)) {
             let mut inner = path.to_vec();
             inner.push(key.clone());
             match item {
@@ -137,7 +147,6 @@ impl Writer {
     fn element(&mut self, value: &Value) -> Result<(), Fault> {
         match value {
             Value::Nil => return Err(NIL_ELEMENT.into()),
-            Value::List(list) if list.ty.nil() => return Err(NIL_ELEMENT.into()),
             Value::Bool(value) => self.out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Value::Int(..) => gotemplate::fmt::write(value, &mut self.out),
             Value::Float(value) => {
@@ -159,7 +168,7 @@ impl Writer {
                 // Tables come last here, too.
                 let (tables, simple): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, item)| is_table(item));
                 for (i, (key, item)) in simple.into_iter().chain(tables).enumerate() {
-                    if matches!(item, Value::Nil) {
+                    if is_nil(item) {
                         continue;
                     }
                     self.key(key);
@@ -193,6 +202,9 @@ impl Writer {
                 for (i, item) in list.elements().map(|e| e.to_vec()).unwrap_or_default().iter().enumerate() {
                     if i > 0 {
                         self.out.extend_from_slice(b", ");
+                    }
+                    if is_nil(item) {
+                        return Err(NIL_ELEMENT.into());
                     }
                     self.element(item)?;
                 }

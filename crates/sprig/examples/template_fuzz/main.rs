@@ -186,13 +186,8 @@ fn unusual(case: &Case) -> bool {
         || (any(&["\u{85}", "\u{2028}", "\\u0085"]) && any(&["toYaml", "ToYaml", "fromYaml"]))
         || (any(&["oDate", "semver "]) && any(&["printf"]))
         || (any(&["deepCopy", "DeepCopy"]) && any(&["Capabilities", " $", " ."]))
-        || any(&[
-            "$.Capabilities.KubeVersion}",
-            "$.Capabilities.KubeVersion }",
-            "$.Capabilities.KubeVersion)",
-            "$.Capabilities.KubeVersion |",
-            "$.Capabilities.KubeVersion|",
-        ])
+        || text.split("Capabilities.KubeVersion").skip(1).any(|behind| !behind.starts_with('.'))
+        || (any(&["snakecase", "kebabcase", "camelcase"]) && any(&["wrap", "trunc", "substr", "abbrev"]))
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
         || (any(&["KubeVersion", "Files.Glob"]) && any(&["erge"]))
         || (any(&["index $.Files", "index .Files"]) && any(&["Json"]))
