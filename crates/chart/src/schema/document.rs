@@ -279,30 +279,59 @@ fn id(map: &Map<String, Json>, draft: Draft) -> Option<&str> {
     (!id.is_empty()).then_some(id)
 }
 
-const ONE: &[&str] = &[
-    "not",
-    "additionalProperties",
-    "additionalItems",
-    "propertyNames",
-    "contains",
-    "if",
-    "then",
-    "else",
-    "unevaluatedProperties",
-    "unevaluatedItems",
-    "contentSchema",
-    "items",
-];
-const LISTS: &[&str] = &["allOf", "anyOf", "oneOf", "prefixItems", "items"];
-const MAPS: &[&str] =
-    &["definitions", "$defs", "properties", "patternProperties", "dependencies", "dependentSchemas"];
+/// How the schemas of a keyword stand.
+#[derive(Clone, Copy)]
+enum Shape {
+    One,
+    List,
+    Map,
+    OneOrList,
+}
 
+/// Keywords with schemas, in the order in which Helm's library looks at them: it tells the first problem.
+const KEYWORDS: &[(&str, Shape)] = &[
+    ("allOf", Shape::List),
+    ("anyOf", Shape::List),
+    ("oneOf", Shape::List),
+    ("not", Shape::One),
+    ("items", Shape::OneOrList),
+    ("additionalItems", Shape::One),
+    ("properties", Shape::Map),
+    ("patternProperties", Shape::Map),
+    ("additionalProperties", Shape::One),
+    ("dependencies", Shape::Map),
+    ("contains", Shape::One),
+    ("propertyNames", Shape::One),
+    ("if", Shape::One),
+    ("then", Shape::One),
+    ("else", Shape::One),
+    ("dependentSchemas", Shape::Map),
+    ("unevaluatedItems", Shape::One),
+    ("unevaluatedProperties", Shape::One),
+    ("contentSchema", Shape::One),
+    ("prefixItems", Shape::List),
+    ("definitions", Shape::Map),
+    ("$defs", Shape::Map),
+];
+
+/// The schemas under the chosen keywords.
+fn parts<'s>(map: &'s Map<String, Json>, chosen: impl Fn(&str) -> bool) -> impl Iterator<Item = &'s Json> {
+    let given = KEYWORDS.iter().filter(move |(key, _)| chosen(key));
+    let given = given.filter_map(|(key, shape)| Some((map.get(*key)?, *shape)));
+    let nodes = given.flat_map(|(value, shape)| -> Vec<&Json> {
+        match (shape, value) {
+            (Shape::List | Shape::OneOrList, Json::Array(items)) => items.iter().collect(),
+            (Shape::Map, Json::Object(map)) => map.values().collect(),
+            (Shape::One | Shape::OneOrList, value) => vec![value],
+            _ => Vec::new(),
+        }
+    });
+    nodes.filter(|node| node.is_object())
+}
+
+/// The parts that are schemas in a draft.
 fn sub_schemas(map: &Map<String, Json>, draft: Draft) -> impl Iterator<Item = &Json> {
-    let known = move |key: &&&str| draft >= since(key);
-    let ones = ONE.iter().filter(known).filter_map(|key| map.get(*key));
-    let lists = LISTS.iter().filter(known).filter_map(|key| map.get(*key)?.as_array()).flatten();
-    let maps = MAPS.iter().filter(known).filter_map(|key| map.get(*key)?.as_object());
-    ones.chain(lists).chain(maps.flat_map(|map| map.values())).filter(|node| node.is_object())
+    parts(map, move |key| draft >= since(key))
 }
 
 /// The first draft that knows a keyword with schemas.
@@ -328,11 +357,7 @@ fn used_parts(map: &Map<String, Json>, draft: Draft) -> impl Iterator<Item = &Js
         "items" => draft < Draft::D2020 || !listed,
         key => draft >= since(key),
     };
-    let ones = ONE.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key));
-    let lists =
-        LISTS.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key)?.as_array()).flatten();
-    let maps = MAPS.iter().filter(move |key| applies(key)).filter_map(|key| map.get(*key)?.as_object());
-    ones.chain(lists).chain(maps.flat_map(|map| map.values())).filter(|node| node.is_object())
+    parts(map, applies)
 }
 
 /// A reference relative to an address.
