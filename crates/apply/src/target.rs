@@ -90,13 +90,18 @@ impl Target {
     }
 
     /// Waits, until a deadline, for the watch of owned objects to show an object with owner labels that was just written,
-    /// so that whoever waits for its health is spared a watch of its own.
-    pub async fn wait_shown(&self, object: &ObjectRef, deadline: Instant) {
+    /// in that `metadata.resourceVersion` or a later one: whoever waits for its health is spared a watch of its own, and
+    /// is not told how the object was before.
+    pub async fn wait_shown(&self, object: &ObjectRef, version: u64, deadline: Instant) {
         if let Ok(resource) = self.0.mapping.resolve(&object.gvk).await
             && let Some(watch) = self.owned_watch(&resource, &object.namespace).await
         {
             let key = crate::cache::key_of(&object.namespace, &object.name);
-            watch.wait_until(deadline, |cache| cache.observed(&key).is_some()).await;
+            watch
+                .wait_until(deadline, |cache| {
+                    cache.observed(&key).is_some_and(|seen| seen.version >= version)
+                })
+                .await;
         }
     }
 

@@ -125,8 +125,10 @@ impl Waiting {
                 continue;
             }
             if object::label(live, &owned.name).is_some() {
-                let shown =
-                    cluster.target.wait_shown(&object.reference, deadline.min(Instant::now() + SHOWN));
+                let version = object::string_at(live, &["metadata", "resourceVersion"]);
+                let version = version.and_then(|version| version.parse().ok()).unwrap_or(0);
+                let until = deadline.min(Instant::now() + SHOWN);
+                let shown = cluster.target.wait_shown(&object.reference, version, until);
                 self.unless_cancelled(shown).await?;
             }
             members.push(HealthMember {
@@ -169,7 +171,7 @@ impl Waiting {
 }
 
 /// How long the watch of owned objects may take to show one that was just written.
-const SHOWN: Duration = Duration::from_secs(2);
+const SHOWN: Duration = Duration::from_secs(10);
 
 /// What the rules are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,7 +31,8 @@ fn counted(stage: &Stage) -> Result<(Cluster, Requests)> {
     Ok((Cluster::new(target, "helm-controller"), requests))
 }
 
-fn origin(name: &str) -> Option<PostRender> {
+/// The labels by which one watch covers the objects of all releases.
+pub fn origin(name: &str) -> Option<PostRender> {
     let labels = [("name", name), ("namespace", "apps")];
     let labels = labels.map(|(key, value)| (format!("helm.toolkit.fluxcd.io/{key}"), value.to_owned()));
     let step = Step::Metadata { labels: labels.into(), annotations: Default::default() };

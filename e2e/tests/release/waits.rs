@@ -129,3 +129,23 @@ async fn values_of_the_last_revision_are_reused() -> Result<()> {
     stage.compare("web");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_is_not_judged_by_what_was_there_before() -> Result<()> {
+    let stage = Stage::new("stale").await?;
+    let labelled = |name: &str| crate::requests::origin(name);
+    for i in 0..5 {
+        let name = format!("web{i}");
+        let mut install = stage.install(&name, SLOW, json!({}));
+        install.render.post = labelled(&name);
+        stage.do_install(install).await.unwrap();
+        // The watch of all releases shows the Deployment as it was installed, until it has seen the upgrade.
+        let mut upgrade = stage.upgrade(&name, SLOW, json!({"node": "nowhere"}));
+        upgrade.render.post = labelled(&name);
+        upgrade.waiting.timeout = Duration::from_secs(2);
+        let failed = stage.do_upgrade(upgrade).await.unwrap_err();
+        assert!(failed.to_string().starts_with("timeout waiting for: ["), "{failed}");
+        stage.do_uninstall(&name).await.unwrap();
+    }
+    Ok(())
+}
