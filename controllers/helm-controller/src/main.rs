@@ -4,6 +4,7 @@ mod act;
 mod command;
 mod flags;
 mod helmrelease;
+mod oom;
 mod run;
 
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ use runtime::{Controller, Process};
 
 use crate::flags::{Error, Flags};
 use crate::helmrelease::{Behaviour, Defaults, HelmReleases, Identities, MANAGER, Parts, Sources};
+use crate::oom::MemoryWatch;
 
 /// Environment variable with the host that artifacts of source-controller are fetched from instead.
 const SOURCE_CONTROLLER: &str = "SOURCE_CONTROLLER_LOCALHOST";
@@ -49,6 +50,11 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         wake: controller.handle(),
     }));
     let scope = Scope { namespace: process.namespace(), labels: String::new() };
+    if gates.enabled("OOMWatch")
+        && let Some(watch) = MemoryWatch::new(own)
+    {
+        tokio::spawn(watch.run(process.stop.clone()));
+    }
     let observed = Arc::clone(&releases);
     let working =
         controller.run(Arc::clone(&releases), process.stop.clone(), move |change| observed.observe(change));

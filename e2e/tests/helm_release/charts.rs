@@ -43,6 +43,11 @@ impl Server {
         Ok(Self { url, files })
     }
 
+    /// Serves a file.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        self.files.lock().unwrap().insert(name.to_owned(), content.to_vec());
+    }
+
     /// Serves an archive, and gives its URL and digest.
     pub fn publish(&self, archive: &[u8]) -> (String, String) {
         let digest = artifact::Algorithm::Sha256.digest(archive);

@@ -144,3 +144,60 @@ async fn an_action_that_was_cut_off_is_unlocked() -> Result<()> {
     scene.event("web", &text).await?;
     Ok(())
 }
+
+/// Case 16.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_upgrade_is_uninstalled() -> Result<()> {
+    let scene = Scene::new().await?;
+    scene.chart("app", &charts::app("1.0.0")?).await?;
+    let remedy = json!({"upgrade": {"remediation": {"retries": 1, "strategy": "uninstall"}}});
+    scene.release("app", stuck(false, remedy)).await?;
+    scene.ready("app").await?;
+    scene.patch("app", json!({"spec": {"values": {"stuck": true}}})).await?;
+    scene.reason("app", "Remediated", "UninstallSucceeded").await?;
+    scene.patch("app", json!({"spec": {"values": {"stuck": false}, "timeout": "30s"}})).await?;
+    let object = scene.ready("app").await?;
+    assert_eq!(
+        (history(&object), reason(&object, "Ready")),
+        (vec!["1 deployed install".to_owned()], "InstallSucceeded")
+    );
+    Ok(())
+}
+
+/// Case 17.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_nothing_to_return_to() -> Result<()> {
+    let scene = Scene::new().await?;
+    scene.chart("app", &charts::app("1.0.0")?).await?;
+    let remedy = json!({"upgrade": {"remediation": {"retries": 1}}});
+    scene.release("app", stuck(true, remedy)).await?;
+    scene.reason("app", "Stalled", "RetriesExceeded").await?;
+    scene.patch("app", json!({"spec": {"values": {"stuck": true, "replicas": 2}}})).await?;
+    let object = scene.reason("app", "Stalled", "MissingRollbackTarget").await?;
+    assert_eq!(
+        message(&object, "Stalled"),
+        "Failed to perform remediation: missing target release for rollback: cannot remediate failed release"
+    );
+    Ok(())
+}
+
+/// Case 53.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_messages_are_cut() -> Result<()> {
+    let scene = Scene::new().await?;
+    let long = format!("{{{{- fail \"{}\" }}}}", "x".repeat(40_000));
+    let files =
+        [("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"), ("templates/a.yaml", long.as_str())];
+    scene.chart("web", &charts::archive("web", &files)?).await?;
+    scene.release("web", json!({})).await?;
+    let object = scene.reason("web", "Released", "InstallFailed").await?;
+    let text = message(&object, "Released");
+    assert_eq!(text.len(), 32768);
+    assert!(text.ends_with("..."));
+    assert_eq!(
+        object["status"].get("installFailures"),
+        None,
+        "nothing was stored, so there is nothing to remedy"
+    );
+    Ok(())
+}

@@ -18,3 +18,4 @@ mod scene;
 mod sources;
 mod targets;
 mod tests;
+mod whole;

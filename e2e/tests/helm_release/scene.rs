@@ -163,7 +163,9 @@ impl Scene {
 
     /// Deletes a HelmRelease and waits until it is gone.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        self.releases.delete(name, &Default::default()).await?;
+        if self.releases.get_opt(name).await?.is_some() {
+            let _ = self.releases.delete(name, &Default::default()).await;
+        }
         for _ in 0..1200 {
             if self.releases.get_opt(name).await?.is_none() {
                 return Ok(());

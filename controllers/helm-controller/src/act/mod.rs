@@ -1,5 +1,6 @@
 //! The actions on a release, a file each: options from the spec, and conditions, history and events from the outcome.
 
+mod adopt;
 pub mod drift;
 mod install;
 mod inventory;
@@ -12,6 +13,7 @@ mod uninstall;
 mod unlock;
 mod upgrade;
 
+pub use adopt::{adopt, found};
 pub use install::install;
 pub use rollback::rollback;
 pub use test::test;

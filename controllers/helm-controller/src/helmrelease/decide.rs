@@ -91,6 +91,8 @@ impl Action {
 pub enum Next {
     /// An action.
     Run(Action),
+    /// The release is taken into the history.
+    Adopt,
     /// A return to the last good revision, once its record was looked at.
     RollBack,
     /// Nothing: the release is as it is wanted.
@@ -151,6 +153,8 @@ pub fn decide(state: &State, facts: &Facts<'_>) -> Decision {
         State::Absent(_) => unless_exhausted(Action::Install, ReleaseAction::Install, GaveUp::Install),
         State::Unmanaged(_) => Decision { forget_history: true, ..run(Action::Upgrade) },
         State::OutOfSync(_) => unless_exhausted(Action::Upgrade, ReleaseAction::Upgrade, GaveUp::Upgrade),
+        // It is taken into the history first.
+        State::Unrecorded => plain(Next::Adopt),
         State::Untested => Decision { settle_remedy: true, ..run(Action::Test) },
         State::InSync => {
             let next = if facts.forced { Next::Run(Action::Upgrade) } else { Next::Rest };
@@ -286,6 +290,7 @@ mod tests {
             (&out, &none, upgraded(1), true, run(Action::Upgrade)),
             (&State::Untested, &none, none.clone(), false, run(Action::Test)),
             (&State::InSync, &none, none.clone(), false, Next::Rest),
+            (&State::Unrecorded, &none, none.clone(), false, Next::Adopt),
             (&State::InSync, &none, none.clone(), true, run(Action::Upgrade)),
             (&failed, &again, upgraded(9), false, run(Action::Upgrade)),
             (&failed, &none, none.clone(), false, run(Action::Upgrade)),

@@ -87,6 +87,10 @@ impl HelmReleases {
             String::new(),
             Arc::new(HealthChecks::default()),
         );
+        if ledger.status.history.is_empty() {
+            // A crash in the installation kept the release out of the history.
+            crate::act::found(&attempt, &storage, ledger).await.map_err(|error| error.to_string())?;
+        }
         crate::act::uninstall(&attempt, &storage, ledger).await.map_err(|error| error.to_string())
     }
 

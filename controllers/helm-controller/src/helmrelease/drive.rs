@@ -119,6 +119,13 @@ impl HelmReleases {
             Next::Rest => return Ok(Turn::Over(self.rest(attempt, ledger))),
             Next::GiveUp(gave_up) => return Ok(Turn::Over(exhausted(attempt, ledger, gave_up))),
             Next::Run(action) => action,
+            Next::Adopt => {
+                let Some(last) = last else { return Ok(Turn::Next(Last::Ask)) };
+                return Ok(match Box::pin(act::adopt(attempt, ledger, &last)).await {
+                    Ok(()) => Turn::Next(Last::Is(Box::new(last))),
+                    Err(error) => Turn::Over(End::failed(error)),
+                });
+            }
             Next::RollBack => match rollback(attempt, ledger).await {
                 Ok(action) => action,
                 Err(end) => return Ok(Turn::Over(end)),
@@ -324,6 +331,7 @@ fn described(state: &State) -> String {
         State::Absent(reason) => with("release not installed", reason),
         State::Locked(status) => format!("release locked: release with status '{}'", status.as_str()),
         State::Unmanaged(reason) => with("release not managed by controller", reason),
+        State::Unrecorded => "release was made, but not recorded".to_owned(),
         State::OutOfSync(reason) => with("release out-of-sync with desired state", reason),
         State::Failed(reason) => with("release is in a failed state", reason),
         State::Untested => "release has not been tested".to_owned(),

@@ -25,7 +25,7 @@ mod prepare;
 mod requests;
 mod revision;
 mod sources;
-mod state;
+pub mod state;
 mod strategy;
 mod summary;
 mod template;

@@ -1,12 +1,13 @@
 //! State: what is the matter with a release, by its last record, the history and what is wanted now. Pure.
 
 use api::helm::{HelmRelease, HelmReleaseStatus, ReleaseSnapshot};
+use api::meta::keys;
 use artifact::Algorithm;
 use chart::{Release, Status, Table};
 
 use super::history::{self, Verification};
 use super::strategy::Remediation;
-use super::{digest, history::is_tested};
+use super::{digest, history::is_tested, names};
 
 /// The state of a release. Reasons are for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum State {
     Locked(Status),
     /// Somebody else made it.
     Unmanaged(&'static str),
+    /// It is what is wanted, and was made for the object, but a crash kept it out of the history.
+    Unrecorded,
     /// It is not what is wanted.
     OutOfSync(&'static str),
     /// Its last action failed.
@@ -68,11 +71,13 @@ pub fn determine(last: Option<&Release>, wanted: &Wanted<'_>) -> Result<State, U
     let Some(current) = newest(&wanted.status.history) else {
         return Ok(match status {
             Status::Uninstalled => uninstalled,
+            _ if is_own_work(last, 1, wanted) => State::Unrecorded,
             _ => State::Unmanaged("found existing release in storage"),
         });
     };
     match history::verify(current, last)? {
         Verification::Same => {}
+        _ if is_own_work(last, current.version + 1, wanted) => return Ok(State::Unrecorded),
         foreign => return Ok(State::Unmanaged(foreign.reason())),
     }
     match status {
@@ -88,11 +93,36 @@ fn newest(history: &[ReleaseSnapshot]) -> Option<&ReleaseSnapshot> {
     history.iter().reduce(|newest, other| if other.version > newest.version { other } else { newest })
 }
 
-fn deployed(last: &Release, current: &ReleaseSnapshot, wanted: &Wanted<'_>) -> State {
+/// Whether a record is what the action that was cut off last would have left: the next revision, deployed, of the wanted
+/// chart and values, whose objects are marked as the object's. What others do to a release leaves other traces.
+fn is_own_work(last: &Release, version: i64, wanted: &Wanted<'_>) -> bool {
+    let values = |values: &Table| digest::config(wanted.algorithm, values);
+    last.version == version
+        && last.info.status == Status::Deployed
+        && matches!(last.info.description.as_str(), "Install complete" | "Upgrade complete")
+        && is_wanted_chart(last, wanted)
+        && values(&last.config) == values(wanted.values)
+        && is_marked(last, wanted.release)
+}
+
+/// Whether the objects of a record carry the labels of an object.
+pub fn is_marked(record: &Release, release: &HelmRelease) -> bool {
+    let marked = |key: &str, value: &str| {
+        let mut lines = record.manifest.lines().map(str::trim);
+        lines.any(|line| {
+            line.split_once(": ").is_some_and(|(k, v)| k == key && v.trim_matches(['"', '\'']) == value)
+        })
+    };
+    marked(keys::helm::NAME, names::name(release)) && marked(keys::helm::NAMESPACE, names::namespace(release))
+}
+
+fn is_wanted_chart(last: &Release, wanted: &Wanted<'_>) -> bool {
     let metadata = last.chart.as_ref().and_then(|chart| chart.metadata.as_ref());
-    let same_chart = metadata
-        .is_some_and(|found| found.name == wanted.chart_name && found.version == wanted.chart_version);
-    if !same_chart {
+    metadata.is_some_and(|found| found.name == wanted.chart_name && found.version == wanted.chart_version)
+}
+
+fn deployed(last: &Release, current: &ReleaseSnapshot, wanted: &Wanted<'_>) -> State {
+    if !is_wanted_chart(last, wanted) {
         return State::OutOfSync("release chart changed");
     }
     if !digest::is_of_config(&current.config_digest, wanted.values) {
@@ -249,6 +279,31 @@ mod tests {
         ];
         for (index, (case, expected)) in table.into_iter().enumerate() {
             assert_eq!(case.state().unwrap(), expected, "case {index}");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_kept_out_of_the_history_is_recognised() {
+        let made = |version: i64, description: &str, name: &str| {
+            let mut record = record("deployed");
+            record.version = version;
+            record.info.description = description.into();
+            record.manifest = format!(
+                "metadata:\n  labels:\n    helm.toolkit.fluxcd.io/name: {name}\n    helm.toolkit.fluxcd.io/namespace: n\n"
+            );
+            record
+        };
+        let last = |record: Release| case().with(|c| c.last = Some(record));
+        let foreign = State::Unmanaged("release not observed to be made for object");
+        for (case, expected) in [
+            (last(made(2, "Upgrade complete", "r")), State::Unrecorded),
+            (last(made(2, "Upgrade complete", "other")), foreign.clone()),
+            (last(made(2, "Rollback to 1", "r")), foreign.clone()),
+            (last(made(3, "Upgrade complete", "r")), foreign.clone()),
+            (last(made(2, "Upgrade complete", "r")).with(|c| c.values = json!({})), foreign),
+            (last(made(1, "Install complete", "r")).with(|c| c.status.history.clear()), State::Unrecorded),
+        ] {
+            assert_eq!(case.state().unwrap(), expected);
         }
     }
 
