@@ -315,7 +315,7 @@ const KEYWORDS: &[(&str, Shape)] = &[
 ];
 
 /// The schemas under the chosen keywords.
-fn parts<'s>(map: &'s Map<String, Json>, chosen: impl Fn(&str) -> bool) -> impl Iterator<Item = &'s Json> {
+fn parts(map: &Map<String, Json>, chosen: impl Fn(&str) -> bool) -> impl Iterator<Item = &Json> {
     let given = KEYWORDS.iter().filter(move |(key, _)| chosen(key));
     let given = given.filter_map(|(key, shape)| Some((map.get(*key)?, *shape)));
     let nodes = given.flat_map(|(value, shape)| -> Vec<&Json> {
