@@ -185,7 +185,7 @@ fn unusual(case: &Case) -> bool {
     any(&["\\xff", "\\377"])
         || (any(&["\u{85}", "\u{2028}", "\\u0085"]) && any(&["toYaml", "ToYaml", "fromYaml"]))
         || (any(&["oDate", "semver "]) && any(&["printf"]))
-        || (any(&["deepCopy", "DeepCopy"]) && any(&["Capabilities", " $", " ."]))
+        || (any(&["deepCopy", "DeepCopy"]) && any(&["Capabilities", " $", " .", "semver "]))
         || text.split("Capabilities.KubeVersion").skip(1).any(|behind| !behind.starts_with('.'))
         || (any(&["snakecase", "kebabcase", "camelcase"]) && any(&["wrap", "trunc", "substr", "abbrev"]))
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
