@@ -160,8 +160,40 @@ fn extreme(a: &[Value], better: fn(f64, f64) -> bool) -> f64 {
     })
 }
 
+/// A power of ten with the rounding of Go, which squares a mantissa between a half and one.
+fn power_of_ten(exponent: i64) -> f64 {
+    // 10 is 0.625 times 2 to the fourth.
+    let (mut base, mut base_exponent) = (0.625f64, 4i64);
+    let (mut power, mut power_exponent) = (1f64, 0i64);
+    let mut left = exponent.unsigned_abs();
+    while left != 0 {
+        if base_exponent > 1 << 12 {
+            // Too large for a float.
+            return if exponent < 0 { 0.0 } else { f64::INFINITY };
+        }
+        if left & 1 == 1 {
+            power *= base;
+            power_exponent += base_exponent;
+        }
+        base *= base;
+        base_exponent *= 2;
+        if base < 0.5 {
+            base += base;
+            base_exponent -= 1;
+        }
+        left >>= 1;
+    }
+    if exponent < 0 {
+        (power, power_exponent) = (1.0 / power, -power_exponent);
+    }
+    // In two steps, for a power of two of its own may be too large or too small where the product is not.
+    let half = power_exponent / 2;
+    let two = |exponent: i64| 2f64.powi(i32::try_from(exponent.clamp(-2000, 2000)).unwrap_or(0));
+    power * two(half) * two(power_exponent - half)
+}
+
 fn round(value: f64, places: i64, on: f64) -> f64 {
-    let pow = 10f64.powf(places as f64);
+    let pow = power_of_ten(places);
     let digit = pow * value;
     let rounded = if digit.fract() >= on { digit.ceil() } else { digit.floor() };
     rounded / pow
