@@ -56,7 +56,11 @@ const SEPARATIONS: &[(&str, &[&str], &str)] = &[
     ("apply", SOURCES, "apply knows no source"),
     ("apply", ENGINES, "apply knows no engine"),
     ("release", SOURCES, "release knows no source"),
-    ("kustomize-controller", &["bucket", "oci"], "kustomize-controller reads artifacts, and Git for remote bases"),
+    (
+        "kustomize-controller",
+        &["bucket", "oci"],
+        "kustomize-controller reads artifacts, and Git for remote bases",
+    ),
     ("helm-controller", SOURCES, "helm-controller reads artifacts only"),
     ("notification-controller", ENGINES, "notification-controller builds nothing"),
 ];
