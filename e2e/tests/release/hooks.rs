@@ -181,10 +181,12 @@ async fn end_pods(stage: &Stage, namespace: &str, names: &[&str]) {
         &kube::api::ApiResource::from_gvk(&kube::api::GroupVersionKind::gvk("", "v1", "Pod")),
     );
     for name in names {
-        for _ in 0..200 {
-            let patch = json!({"status": {"phase": "Succeeded"}});
-            let done = pods.patch_status(name, &Default::default(), &kube::api::Patch::Merge(&patch)).await;
-            if done.is_ok() {
+        for _ in 0..400 {
+            // A Pod that ends before its node has started it would be started by the node again.
+            let found = pods.get_opt(name).await.unwrap();
+            if found.is_some_and(|pod| pod.data["status"]["phase"] == "Running") {
+                let patch = json!({"status": {"phase": "Succeeded"}});
+                pods.patch_status(name, &Default::default(), &kube::api::Patch::Merge(&patch)).await.unwrap();
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -188,9 +188,18 @@ fn unusual(case: &Case) -> bool {
         || (any(&["deepCopy", "DeepCopy"]) && any(&["Capabilities", " $", " .", "semver "]))
         || text.split("Capabilities.KubeVersion").skip(1).any(|behind| !behind.starts_with('.'))
         || (any(&["snakecase", "kebabcase", "camelcase"]) && any(&["wrap", "trunc", "substr", "abbrev"]))
+        || (any(&["fromToml", "fromYaml"]) && any(&["adler32", "sha1", "sha256", "sha512", "b32enc"]))
+        || (any(&["date", "Date"]) && has_huge_number(&text))
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
         || (any(&["KubeVersion", "Files.Glob"]) && any(&["erge"]))
         || (any(&["index $.Files", "index .Files"]) && any(&["Json"]))
+}
+
+/// Whether there is a number with an exponent of two digits or more.
+fn has_huge_number(text: &str) -> bool {
+    text.split('e')
+        .skip(1)
+        .any(|behind| behind.trim_start_matches('+').bytes().take_while(u8::is_ascii_digit).count() > 1)
 }
 
 fn known(text: &str) -> bool {
