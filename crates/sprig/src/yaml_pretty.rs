@@ -131,7 +131,7 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
                 return Ok(());
             };
             if text.chars().any(special) {
-                escaped(text, out);
+                out.push_str(&yaml::double_quoted(text));
                 return Ok(());
             }
             // A block may hold tabs here, which the other writer does not allow.
@@ -169,44 +169,6 @@ const TAB: &str = "\u{e000}";
 fn special(c: char) -> bool {
     let control = (c.is_control() && !matches!(c, '\n' | '\t')) || c == '\u{feff}';
     control || matches!(c, '\u{fffe}' | '\u{ffff}') || c > '\u{ffff}'
-}
-
-fn escaped(text: &str, out: &mut String) {
-    out.push('"');
-    // Go looks for the byte order mark at the start of the text, whichever character it is about to write.
-    let all = text.starts_with('\u{feff}');
-    for c in text.chars() {
-        let letter = match c {
-            '\0' => '0',
-            '\u{7}' => 'a',
-            '\u{8}' => 'b',
-            '\t' => 't',
-            '\n' => 'n',
-            '\u{b}' => 'v',
-            '\u{c}' => 'f',
-            '\r' => 'r',
-            '\u{1b}' => 'e',
-            '"' | '\\' => c,
-            '\u{85}' => 'N',
-            '\u{2028}' => 'L',
-            '\u{2029}' => 'P',
-            '\u{a0}' if all => '_',
-            c if all || special(c) => {
-                match u32::from(c) {
-                    code @ ..=0xff => out.push_str(&format!("\\x{code:02X}")),
-                    code @ ..=0xffff => out.push_str(&format!("\\u{code:04X}")),
-                    code => out.push_str(&format!("\\U{code:08X}")),
-                }
-                continue;
-            }
-            c => {
-                out.push(c);
-                continue;
-            }
-        };
-        out.extend(['\\', letter]);
-    }
-    out.push('"');
 }
 
 /// A folded scalar on one line again.
