@@ -17,7 +17,7 @@ use kustomize::{Fetched, FileSystem, FsError, Remote, RemoteDirectory};
 use net::Secret;
 use net::auth::HttpAuth;
 use sha2::{Digest as _, Sha256};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 
 /// How long a file may take.
 const TIMEOUT: Duration = Duration::from_secs(27);
@@ -36,8 +36,9 @@ const PREFIX: &str = "kustomize-remote-";
 pub struct Remotes(Arc<Inner>);
 
 struct Inner {
-    /// Runs what is asynchronous while a build waits on a thread of its own.
-    runtime: Handle,
+    /// Runs what is asynchronous while a build waits on a thread of its own. Without one, a runtime of its own does.
+    given: Option<Handle>,
+    own: OnceLock<Result<Runtime, String>>,
     /// Where the objects of repositories lie. It belongs to this process alone.
     directory: PathBuf,
     files: OnceLock<Result<reqwest::blocking::Client, String>>,
@@ -51,11 +52,22 @@ impl std::fmt::Debug for Remotes {
 }
 
 impl Remotes {
-    /// Fetches with `runtime`, and keeps objects of repositories in `directory`.
+    /// Fetches with `runtime`, or one that the first repository starts, and keeps objects of repositories in `directory`.
     #[must_use]
-    pub fn new(runtime: Handle, directory: PathBuf) -> Self {
-        let (files, repositories) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Inner { runtime, directory, files, repositories }))
+    pub fn new(runtime: Option<Handle>, directory: PathBuf) -> Self {
+        let (own, files, repositories) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { given: runtime, own, directory, files, repositories }))
+    }
+
+    fn runtime(&self) -> Result<&Handle, String> {
+        if let Some(given) = &self.0.given {
+            return Ok(given);
+        }
+        let own = self.0.own.get_or_init(|| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+            runtime.map_err(|error| format!("cannot start a thread: {error}"))
+        });
+        own.as_ref().map(Runtime::handle).map_err(Clone::clone)
     }
 
     /// A directory for this process below that of the system for temporary files.
@@ -110,7 +122,7 @@ impl Remotes {
         });
         let stores = stores.as_ref().map_err(Clone::clone)?;
         let submodules = if directory.submodules { git::Submodules::Recurse } else { git::Submodules::Skip };
-        let fetched = self.0.runtime.block_on(async {
+        let fetched = self.runtime()?.block_on(async {
             let mut problem = None;
             for reference in references(&directory.reference) {
                 match stores.resolve(&remote, &reference).await {
@@ -324,10 +336,8 @@ mod tests {
     }
 
     fn built(kustomization: &str) -> Result<String, String> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let remotes = Remotes::new(runtime.handle().clone(), directory.path().to_owned());
+        let remotes = Remotes::new(None, directory.path().to_owned());
         let mut files = MemoryFileSystem::new();
         files.insert("kustomization.yaml", kustomization);
         let visit = remotes.visit(&files);

@@ -104,7 +104,7 @@ fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
         group_change_log: gates.enabled("GroupChangeLog"),
         options: kustomize::Options::default(),
         remotes: (!flags.own.no_remote_bases)
-            .then(|| Remotes::new(tokio::runtime::Handle::current(), Remotes::own_directory())),
+            .then(|| Remotes::new(Some(tokio::runtime::Handle::current()), Remotes::own_directory())),
     }
 }
 

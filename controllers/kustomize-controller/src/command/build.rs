@@ -170,9 +170,7 @@ pub fn run(arguments: &Arguments, no_remote_bases: bool) -> Result<ExitCode, Str
     let files = DiskFileSystem::open("/").map_err(|error| error.to_string())?;
     let root =
         directory.to_str().ok_or("the directory's path is not UTF-8")?.trim_start_matches('/').to_owned();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = runtime.map_err(|error| format!("cannot start a thread: {error}"))?;
-    let network = Network::new(runtime.handle().clone());
+    let network = Network::new(None);
     let visit = network.remotes.visit(&files);
     let fetch = |remote: &Remote| visit.fetch(remote);
     let fetch: Option<&Fetch<'_>> = if no_remote_bases { None } else { Some(&fetch) };
@@ -221,8 +219,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network without anything on the disk before the first fetch.
-    pub fn new(runtime: tokio::runtime::Handle) -> Self {
+    /// A network that sets nothing up before the first fetch.
+    pub fn new(runtime: Option<tokio::runtime::Handle>) -> Self {
         let directory = Remotes::own_directory();
         Self { remotes: Remotes::new(runtime, directory.clone()), directory }
     }

@@ -118,7 +118,7 @@ async fn desired(
     let (gates, _) = flags.validate().map_err(|error| error.to_string())?;
     let namespace = object.metadata.namespace.clone().unwrap_or_default();
     let substitution = read_variables(client, &namespace, object.spec.post_build.as_ref()).await?;
-    let network = super::build::Network::new(tokio::runtime::Handle::current());
+    let network = super::build::Network::new(Some(tokio::runtime::Handle::current()));
     let settings = BuildSettings {
         spec: &object.spec,
         variables: substitution.as_ref().map(|substitution| &substitution.values),
