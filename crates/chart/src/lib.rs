@@ -64,7 +64,7 @@ pub use record::{
     Driver, Info, Release, SYSTEM_LABELS, Sorted, Stamp, Status, StoredChart, StoredFile, check_labels,
     to_go_json,
 };
-pub use release_name::check_release_name;
+pub use release_name::{check_release_name, name_from_template};
 pub use render::{CompiledChart, Files, Request, SchemaCheck};
 pub use time::Time;
 pub use values::{

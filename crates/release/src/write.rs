@@ -119,15 +119,7 @@ impl Cluster {
 
     async fn apply_once(&self, object: &Built, conflicts: Conflicts) -> Result<Live, Error> {
         let force = conflicts == Conflicts::Force;
-        let path = format!(
-            "{}?fieldManager={}&force={force}&fieldValidation=Strict",
-            object.resource.item(&object.reference),
-            self.manager()
-        );
-        let sent = self
-            .http()
-            .send(Method::PATCH, &path, Accept::Object, Content::Apply, bytes(&object.value))
-            .await;
+        let sent = self.send_apply(object, &format!("force={force}&fieldValidation=Strict")).await;
         let problem = |failure: &Failure| {
             let name = identity(&object.resource, &object.reference);
             let message = masked(object, failure);
@@ -145,16 +137,13 @@ impl Cluster {
 
     /// What a server-side apply would make of an object.
     pub(crate) async fn dry_run(&self, object: &Built) -> Result<Value, Failure> {
-        let path = format!(
-            "{}?fieldManager={}&force=true&dryRun=All",
-            object.resource.item(&object.reference),
-            self.manager()
-        );
-        let sent = self
-            .http()
-            .send(Method::PATCH, &path, Accept::Object, Content::Apply, bytes(&object.value))
-            .await;
-        sent.and_then(|answer| value(&answer))
+        self.send_apply(object, "force=true&dryRun=All").await.and_then(|answer| value(&answer))
+    }
+
+    async fn send_apply(&self, object: &Built, query: &str) -> Result<Answer, Failure> {
+        let item = object.resource.item(&object.reference);
+        let path = format!("{item}?fieldManager={}&{query}", self.manager());
+        self.http().send(Method::PATCH, &path, Accept::Object, Content::Apply, bytes(&object.value)).await
     }
 
     /// Creates an object.

@@ -6,7 +6,7 @@ use chart::{
     read_values,
 };
 use kustomize::{ChartInflation, FileSystem};
-use sprig::{Options, Scope, Templates, Value};
+use sprig::Options;
 
 /// The cluster that the flags describe, where the kustomization says nothing.
 #[derive(Debug, Clone, Copy)]
@@ -83,21 +83,13 @@ fn options() -> Options {
 
 /// The name of the release. Helm has `release-name` at hand where none is given.
 fn release_name(inflation: &ChartInflation) -> Result<String, String> {
-    const NAME: &str = "name-template";
     match (inflation.release_name.as_str(), inflation.name_template.as_str()) {
         ("", "") => Ok("release-name".to_owned()),
         (name, "") => Ok(name.to_owned()),
         ("", template) => {
-            let templates = Templates::compile([(NAME, template.as_bytes())])
-                .map_err(|error| format!("nameTemplate: {error}"))?;
-            let rendered = sprig::with_stack(|| {
-                let scope = |_: &str| Scope { context: Value::Nil, base_path: String::new() };
-                templates.render(scope, options()).map_err(|error| error.to_string())
-            });
-            let mut texts = rendered
-                .map_err(|error| error.to_string())?
-                .map_err(|error| format!("nameTemplate: {error}"))?;
-            Ok(String::from_utf8_lossy(&texts.remove(NAME).unwrap_or_default()).into_owned())
+            let now = jiff::Timestamp::now().as_nanosecond();
+            chart::name_from_template(template, now, rand::random())
+                .map_err(|error| format!("nameTemplate: {error}"))
         }
         _ => Err("give releaseName or nameTemplate, not both".to_owned()),
     }

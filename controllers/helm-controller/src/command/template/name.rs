@@ -2,9 +2,6 @@
 
 use std::path::Path;
 
-use gotemplate::Parsed;
-use sprig::{Options, Scope, Templates, Value};
-
 use super::{Arguments, Problem};
 use rand::RngExt;
 
@@ -26,17 +23,6 @@ pub fn name_and_chart(arguments: &Arguments) -> Result<(String, &Path), Problem>
 }
 
 fn from_template(text: &str) -> Result<String, Problem> {
-    const NAME: &str = "name-template";
-    let problem = |error: &dyn std::fmt::Display| Problem::NameTemplate(error.to_string());
-    Parsed::new(NAME, text, sprig::functions()).map_err(|error| problem(&error))?;
-    let templates = Templates::compile([(NAME, text.as_bytes())]).map_err(|error| problem(&error))?;
-    let rendered = sprig::with_stack(|| {
-        let scope = |_: &str| Scope { context: Value::Nil, base_path: String::new() };
-        templates
-            .render(scope, Options::new(jiff::Timestamp::now().as_nanosecond(), rand::rng().random()))
-            .map(|mut texts| texts.remove(NAME).unwrap_or_default())
-            .map_err(|error| error.to_string())
-    });
-    let name = rendered.map_err(Problem::Thread)?.map_err(Problem::NameTemplate)?;
-    Ok(String::from_utf8_lossy(&name).into_owned())
+    chart::name_from_template(text, jiff::Timestamp::now().as_nanosecond(), rand::rng().random())
+        .map_err(|error| Problem::NameTemplate(error.to_string()))
 }
