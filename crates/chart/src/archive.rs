@@ -1,12 +1,15 @@
 //! Charts in gzipped tar files.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
 use crate::error::Error;
 use crate::file::File;
 use crate::time::Time;
+
+/// How much is decompressed at a time, in bytes.
+const PIECE: usize = 128 << 10;
 
 /// What a chart may weigh when it is unpacked.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +50,8 @@ pub(crate) fn unpack_some(
     }
     // Headers and padding count as well, so that a stream of directories alone ends, too.
     let stream = MultiGzDecoder::new(bytes).take(limits.total.saturating_mul(2).saturating_add(1 << 20));
-    let mut tar = tar::Archive::new(stream);
+    // Headers are small, and to decompress in small pieces takes twice as long.
+    let mut tar = tar::Archive::new(BufReader::with_capacity(PIECE, stream));
     for entry in tar.entries().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
         let kind = entry.header().entry_type();

@@ -32,7 +32,8 @@ impl Struct {
 
 /// Reads the first document of a text. Absent and null fields are absent in the result; unknown ones are dropped.
 pub(crate) fn read(text: &[u8], shape: &'static Struct) -> Result<Map<String, Json>, String> {
-    let tree = yaml::read_first(text, Profile::V2, &ReadLimits::default())
+    let keys: Vec<&str> = shape.fields.iter().map(|(name, _)| *name).collect();
+    let tree = yaml::read_first_keys(text, Profile::V2, &ReadLimits::default(), &keys)
         .map_err(|error| converting(&sprig::yaml_error_text(&error)))?;
     match tree {
         Some(tree) => from_tree(&tree, shape),

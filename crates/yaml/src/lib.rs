@@ -23,7 +23,7 @@ pub use emit::{
 pub use error::{ReadError, ScalarError};
 pub use json::{to_go_json, write_go_json_string};
 pub use map::{Entry, Map};
-pub use read::{ReadLimits, has_separator, read_all, read_documents, read_first};
+pub use read::{ReadLimits, has_separator, read_all, read_documents, read_first, read_first_keys};
 pub use resolve::{Plain, Profile, reads_as_string, resolve_plain};
 pub use scalar::{Resolved, Scalar, Style, Tag};
 pub use value::{Kind, Text, Value};

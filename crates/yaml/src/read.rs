@@ -90,6 +90,30 @@ pub fn read_first(bytes: &[u8], profile: Profile, limits: &ReadLimits) -> Result
     build::first(&decode::decode(bytes, limits)?, 0, profile, limits)
 }
 
+/// Reads the first document for somebody who looks at some `keys` of its mapping only, in any case of letters: other
+/// keys and what stands under them may be missing in the result. They are read all the same, so the errors are those of
+/// [`read_first`]; and if there is anything among them that JSON cannot carry, such as `.inf`, nothing is missing.
+///
+/// # Errors
+/// Those of [`read_first`].
+///
+/// ```
+/// use yaml::{Profile, ReadLimits, read_first_keys};
+///
+/// let text = b"kind: Secret\ndata: {a: b}\n";
+/// let found = read_first_keys(text, Profile::V2, &ReadLimits::default(), &["kind"])?;
+/// assert_eq!(found.as_ref().and_then(|found| found.as_map()).map(|map| map.len()), Some(1));
+/// # Ok::<(), yaml::ReadError>(())
+/// ```
+pub fn read_first_keys(
+    bytes: &[u8],
+    profile: Profile,
+    limits: &ReadLimits,
+    keys: &[&str],
+) -> Result<Option<Value>, ReadError> {
+    build::first_keys(&decode::decode(bytes, limits)?, profile, limits, keys)
+}
+
 /// Reads every document of a stream.
 ///
 /// # Errors

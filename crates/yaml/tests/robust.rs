@@ -77,6 +77,26 @@ proptest! {
         let _ = yaml::read_first(&bytes, Profile::V2, &ReadLimits::default());
     }
 
+    /// What is left out is left out, and nothing else is different.
+    #[test]
+    fn some_keys_are_read_as_all_are(
+        first in yamlish(), second in yamlish(), third in yamlish(), version in 0..2
+    ) {
+        let profile = if version == 0 { Profile::V2 } else { Profile::V3 };
+        let text = format!("a: {first}\nB: {second}\nc:\n  b: {third}\n  a: &x y\nd: *x\n");
+        let limits = ReadLimits::default();
+        let whole = yaml::read_first(text.as_bytes(), profile, &limits);
+        let some = yaml::read_first_keys(text.as_bytes(), profile, &limits, &["a", "D"]);
+        let only = |document: Option<Value>| match document {
+            Some(Value::Map(map)) => (["a", "A", "d", "D"].map(|key| map.get(key).cloned()), None),
+            other => ([const { None }; 4], other),
+        };
+        match (whole, some) {
+            (Ok(whole), Ok(some)) => prop_assert_eq!(only(some), only(whole)),
+            (whole, some) => prop_assert_eq!(some.map_err(|e| e.to_string()), whole.map_err(|e| e.to_string())),
+        }
+    }
+
     #[test]
     fn pieces_of_yaml_never_panic(text in yamlish()) {
         for document in read(&text).unwrap_or_default() {

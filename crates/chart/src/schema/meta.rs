@@ -187,6 +187,8 @@ const OLDER_TEXT: &str = r##"{
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::document::draft_of;
     use super::*;
 
@@ -203,6 +205,36 @@ mod tests {
             assert!(text.is_object());
             assert_eq!(Document::new(text).map(|_| ()), Ok(()));
             assert_eq!(asked("x#", text, draft_of(text, Draft::D2020).unwrap()), Ok(()));
+        }
+    }
+
+    /// Every key that a schema of schemas names, as a property, at any depth.
+    fn keywords(meta: &Json, found: &mut BTreeSet<String>) {
+        let Json::Object(map) = meta else { return };
+        for (key, part) in map {
+            match (key.as_str(), part) {
+                ("properties", Json::Object(named)) => found.extend(named.keys().cloned()),
+                ("dependencies", Json::Object(named)) => found.extend(named.keys().cloned()),
+                (_, part) => keywords(part, found),
+            }
+        }
+    }
+
+    #[test]
+    fn every_keyword_is_judged() {
+        let mut found = BTreeSet::new();
+        for meta in [&*DRAFT_2020, &*DRAFT_2019, &*DRAFT_7, &*DRAFT_6, &*DRAFT_4] {
+            keywords(meta, &mut found);
+        }
+        assert!(found.len() > 50, "{found:?}");
+        let value = json!({"type": 1});
+        for keyword in found {
+            let schema = json!({ (keyword.clone()): value.clone() });
+            // Only what admits anything admits this.
+            for draft in [Draft::D4, Draft::D6, Draft::D7, Draft::D2019, Draft::D2020] {
+                let is_plain = plain::holds(&schema, draft);
+                assert!(!is_plain || asked("x#", &schema, draft).is_ok(), "{keyword} {draft:?}");
+            }
         }
     }
 

@@ -21,7 +21,7 @@ fn is_right(key: &str, value: &Json, draft: Draft, depth: usize) -> bool {
     match key {
         "title" | "description" | "$comment" => value.is_string(),
         // Nobody gives a nested schema another draft, or both would have to be asked.
-        "$schema" => depth == 1,
+        "$schema" => depth == 1 && value.is_string(),
         "default" | "const" => true,
         "examples" => value.is_array(),
         "type" => is_type(value),
@@ -48,10 +48,47 @@ fn is_right(key: &str, value: &Json, draft: Draft, depth: usize) -> bool {
         "allOf" | "anyOf" | "oneOf" => value
             .as_array()
             .is_some_and(|parts| !parts.is_empty() && parts.iter().all(|part| is_schema(part, draft, depth))),
-        // What no draft knows, and what people add for their tools.
-        key => key.starts_with("x-"),
+        key => !OTHER_KEYWORDS.contains(&key),
     }
 }
+
+/// What else the schemas of schemas of all drafts look at. Of a key that is not here they admit anything.
+pub(super) const OTHER_KEYWORDS: &[&str] = &[
+    "$anchor",
+    "$dynamicAnchor",
+    "$dynamicRef",
+    "$id",
+    "$recursiveAnchor",
+    "$recursiveRef",
+    "$vocabulary",
+    "additionalItems",
+    "contains",
+    "contentEncoding",
+    "contentMediaType",
+    "contentSchema",
+    "dependencies",
+    "dependentRequired",
+    "dependentSchemas",
+    "deprecated",
+    "else",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "id",
+    "if",
+    "maxContains",
+    "minContains",
+    "multipleOf",
+    "pattern",
+    "patternProperties",
+    "prefixItems",
+    "propertyNames",
+    "readOnly",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "writeOnly",
+];
 
 fn is_type(value: &Json) -> bool {
     let known = |value: &Json| {
@@ -94,6 +131,7 @@ mod tests {
             "definitions": {"c": {"allOf": [{"minLength": 1}, {"not": {"const": 3}}]}},
             "additionalProperties": false,
             "x-tool": 1,
+            "unheardOf": {"type": "text"},
         });
         assert!(holds(&right, Draft::D7));
         for wrong in [

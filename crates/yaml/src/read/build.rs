@@ -7,7 +7,7 @@ use super::scan::Scanner;
 use super::token::{Mark, Token, TokenKind};
 use crate::error::ReadError;
 use crate::scalar::LAST_COLUMN;
-use crate::{Entry, Map, Plain, Profile, Scalar, Style, Tag, Text, Value, resolve_plain};
+use crate::{Entry, Map, Plain, Profile, Resolved, Scalar, Style, Tag, Text, Value, resolve_plain};
 
 /// The first document of `text`, which stands `line` lines into its file.
 pub(super) fn first(
@@ -17,6 +17,21 @@ pub(super) fn first(
     limits: &ReadLimits,
 ) -> Result<Option<Value>, ReadError> {
     Builder::new(text, line, profile, limits).document(true)
+}
+
+/// As [`first`], without the values of other keys than `keys`; everything if one of those is no value of JSON.
+pub(super) fn first_keys(
+    text: &str,
+    profile: Profile,
+    limits: &ReadLimits,
+    keys: &[&str],
+) -> Result<Option<Value>, ReadError> {
+    let mut builder = Builder::new(text, 0, profile, limits);
+    if matches!(builder.scanner.peek()?.kind, TokenKind::BlockMappingStart) {
+        builder.keys = Some(keys);
+    }
+    let document = builder.document(true)?;
+    if builder.is_odd { first(text, 0, profile, limits) } else { Ok(document) }
 }
 
 /// As [`first`] in go-yaml v3, and takes what its aliases add off the limit.
@@ -56,7 +71,7 @@ struct Properties<'a> {
     mark: Mark,
 }
 
-struct Builder<'a> {
+struct Builder<'a, 'k> {
     scanner: Scanner<'a>,
     profile: Profile,
     /// Anchors by name; `None` while the anchored node is being read.
@@ -66,10 +81,16 @@ struct Builder<'a> {
     alias_nodes_left: usize,
     /// What Go finds wrong only once it has read the whole document: the first such thing.
     later: Option<ReadError>,
+    /// The keys that count in the mapping that comes next.
+    keys: Option<&'k [&'k str]>,
+    /// What is read is only checked, and nothing is built from it.
+    drops: bool,
+    /// Something was dropped that JSON cannot carry.
+    is_odd: bool,
 }
 
-impl<'a> Builder<'a> {
-    fn new(text: &'a str, line: u32, profile: Profile, limits: &ReadLimits) -> Builder<'a> {
+impl<'a, 'k> Builder<'a, 'k> {
+    fn new(text: &'a str, line: u32, profile: Profile, limits: &ReadLimits) -> Builder<'a, 'k> {
         Builder {
             scanner: Scanner::new(text, line, profile, limits),
             profile,
@@ -77,6 +98,9 @@ impl<'a> Builder<'a> {
             tag_prefixes: Vec::new(),
             alias_nodes_left: limits.alias_nodes,
             later: None,
+            keys: None,
+            drops: false,
+            is_odd: false,
         }
     }
 
@@ -178,12 +202,22 @@ impl<'a> Builder<'a> {
         if let Some(name) = properties.anchor {
             self.anchors.insert(name, None);
         }
-        let value = self.content(place, &properties)?;
+        // What has a name may be wanted later.
+        let drops = self.drops && properties.anchor.is_none();
+        let value = self.dropping(drops, |builder| builder.content(place, &properties))?;
         if let Some(name) = properties.anchor {
             // An anchor of the same name inside is the later one, and stays.
             self.anchors.entry(name).and_modify(|known| _ = known.get_or_insert_with(|| value.clone()));
         }
         Ok(value)
+    }
+
+    /// Reads something that is dropped, or not.
+    fn dropping<T>(&mut self, drops: bool, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.drops, drops);
+        let found = read(self);
+        self.drops = before;
+        found
     }
 
     fn alias(&mut self, name: &'a str, mark: Mark) -> Result<Value, ReadError> {
@@ -238,6 +272,9 @@ impl<'a> Builder<'a> {
         match &self.scanner.peek()?.kind {
             TokenKind::Scalar { .. } => {
                 if let TokenKind::Scalar { text, style } = self.scanner.next()?.kind {
+                    if self.drops {
+                        return Ok(Value::Scalar(self.dropped(&text, style, properties)));
+                    }
                     return Ok(Value::Scalar(self.scalar(text.into(), style, properties)));
                 }
             }
@@ -274,6 +311,21 @@ impl<'a> Builder<'a> {
         // With an explicit tag, quotes do not make a string.
         let style = if tag == Tag::Str { style } else { Style::Plain };
         place(Scalar::new(text, tag).with_style(style), properties.mark)
+    }
+
+    /// A scalar of which only the type matters.
+    fn dropped(&mut self, text: &str, style: Style, properties: &Properties<'_>) -> Scalar {
+        let word = text.len() > LONGEST_WORD && text.starts_with(|c: char| c.is_ascii_alphabetic());
+        if properties.tag.is_none() && (style != Style::Plain || word) {
+            return Scalar::str(Text::new());
+        }
+        let scalar = self.scalar(text.into(), style, properties);
+        self.is_odd |= match scalar.resolve() {
+            Ok(Resolved::Float(value)) => !value.is_finite(),
+            Ok(_) => false,
+            Err(_) => true,
+        };
+        scalar
     }
 
     fn plain(&self, text: Text, mark: Mark) -> Scalar {
@@ -323,6 +375,7 @@ impl<'a> Builder<'a> {
 
     fn block_mapping(&mut self) -> Result<Value, ReadError> {
         self.skip()?;
+        let keys = self.keys.take();
         let mut mapping = Mapping::default();
         loop {
             if self.take(&TokenKind::BlockEnd)? {
@@ -332,15 +385,18 @@ impl<'a> Builder<'a> {
             if !self.take(&TokenKind::Key)? {
                 return self.fail("did not find expected key");
             }
-            let key = self.block_mapping_part(mark)?;
+            let key = self.dropping(false, |builder| builder.block_mapping_part(mark))?;
             let key = self.scalar_key(key, mark);
+            let drops = (self.drops || keys.is_some()) && key.as_ref().is_some_and(|key| drops(key, keys));
             let value_mark = self.mark()?;
             let value = if self.take(&TokenKind::Value)? {
-                self.block_mapping_part(behind(value_mark))?
+                self.dropping(drops, |builder| builder.block_mapping_part(behind(value_mark)))?
             } else {
                 empty(value_mark)
             };
-            self.add(&mut mapping, key, value, mark)?;
+            if !drops {
+                self.add(&mut mapping, key, value, mark)?;
+            }
         }
     }
 
@@ -507,7 +563,6 @@ impl<'a> Builder<'a> {
 
     /// The key as sigs.k8s.io/yaml turns it into JSON.
     fn string_key(&mut self, key: Scalar, value: &Value, mark: Mark) -> Result<Option<Scalar>, ReadError> {
-        use crate::Resolved;
         let text = match key.resolve() {
             Ok(Resolved::Str(_)) => return Ok(Some(key)),
             Ok(Resolved::Int(value)) => value.to_string(),
@@ -558,6 +613,17 @@ impl<'a> Builder<'a> {
             Value::Scalar(_) => Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
         }
     }
+}
+
+/// No plain scalar that begins with a letter and is longer has a meaning of its own: the longest is `false`.
+const LONGEST_WORD: usize = 5;
+
+/// Whether the value of a key is dropped, where only `keys` are kept if there are any. Keys whose values errors may show are
+/// not for dropping.
+fn drops(key: &Scalar, keys: Option<&[&str]>) -> bool {
+    let is_wanted =
+        |text: &str| keys.is_some_and(|keys| keys.iter().any(|key| key.eq_ignore_ascii_case(text)));
+    key.as_str().is_some_and(|text| !is_wanted(text))
 }
 
 const MERGE_WANTS_MAP: &str = "map merge requires map or sequence of maps as the value";

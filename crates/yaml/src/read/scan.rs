@@ -165,7 +165,13 @@ impl<'a> Scanner<'a> {
     /// Length of the line break here, 0 if there is none.
     #[inline]
     pub(super) fn break_length(&self) -> usize {
-        match (self.byte(0), self.byte(1), self.byte(2)) {
+        self.break_length_at(0)
+    }
+
+    /// As [`Scanner::break_length`], `ahead` bytes from here.
+    #[inline]
+    fn break_length_at(&self, ahead: usize) -> usize {
+        match (self.byte(ahead), self.byte(ahead + 1), self.byte(ahead + 2)) {
             (b'\r', b'\n', _) | (0xc2, 0x85, _) => 2,
             (b'\r' | b'\n', ..) => 1,
             (0xe2, 0x80, 0xa8 | 0xa9) => 3,
@@ -321,10 +327,23 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Moves to the end of the line.
     pub(super) fn skip_comment(&mut self) {
-        while self.position < self.bytes.len() && self.break_length() == 0 {
-            self.skip();
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let mut passed = 0;
+        for byte in rest {
+            match byte {
+                b'\n' | b'\r' => break,
+                // It may be the start of a wide line break.
+                0xc2 | 0xe2 if self.break_length_at(passed) > 0 => break,
+                _ => passed += 1,
+            }
         }
+        if passed == rest.len() {
+            // No line break sets the column right.
+            self.line_start += rest.iter().filter(|byte| (0x80..0xc0).contains(*byte)).count();
+        }
+        self.position += passed;
     }
 
     fn key_still_possible(&mut self, level: usize) -> Result<bool, ReadError> {
