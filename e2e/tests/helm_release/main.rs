@@ -11,8 +11,12 @@
 mod basics;
 mod charts;
 mod cluster;
+#[path = "../helm_support/compare.rs"]
+mod compare;
 mod crash;
 mod failures;
+mod holdings;
+mod lives;
 mod peer;
 mod scene;
 mod sources;

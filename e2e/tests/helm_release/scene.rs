@@ -1,5 +1,6 @@
 //! A namespace, a server of charts, and a helm-controller that sees only this scene's objects; how a test talks to them.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -38,6 +39,11 @@ impl Scene {
 
     /// A scene whose controller has further flags.
     pub async fn with(flags: &[&str]) -> Result<Self> {
+        Self::behind(None, flags).await
+    }
+
+    /// A scene whose controller has another kubeconfig than the administrator's, and further flags.
+    pub async fn behind(kubeconfig: Option<&Path>, flags: &[&str]) -> Result<Self> {
         let plane = plane().await?;
         let namespace = plane.namespace("helm").await?;
         let controller = Controller::helm(plane)?
@@ -45,6 +51,10 @@ impl Scene {
             .flag("--feature-gates=ExternalArtifact=true")
             .flag("--http-retry=0");
         let controller = flags.iter().fold(controller, |controller, flag| controller.flag(*flag));
+        let controller = match kubeconfig {
+            Some(path) => controller.kubeconfig(path),
+            None => controller,
+        };
         Ok(Self {
             controller: controller.start().await?,
             releases: plane.objects(HELM, "HelmRelease", Some(&namespace))?,
@@ -218,13 +228,19 @@ impl Scene {
 
     /// The real Helm.
     pub async fn helm(&self, arguments: &[&str]) -> Result<String> {
+        self.helm_in(&self.namespace, arguments).await
+    }
+
+    /// The real Helm, in another namespace.
+    pub async fn helm_in(&self, namespace: &str, arguments: &[&str]) -> Result<String> {
         let home = tempfile::tempdir()?;
-        let output = Command::new(self.plane.peers().await?.helm)
+        let mut command = Command::new(self.plane.peers().await?.helm);
+        command
             .args(arguments)
-            .args(["--namespace", &self.namespace])
+            .args(["--namespace", namespace])
             .env("KUBECONFIG", self.plane.kubeconfig())
-            .env("HOME", home.path())
-            .output()?;
+            .env("HOME", home.path());
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
         let error = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "helm {arguments:?}: {error}");
         Ok(String::from_utf8(output.stdout)?)

@@ -9,7 +9,8 @@ use release::{Failed, Install, Method, MethodChoice, Outcome, Rollback, Strategy
 use serde_json::Value;
 use testkit::ControlPlane;
 
-use crate::stage::{Stage, same};
+use crate::compare::same;
+use crate::stage::Stage;
 
 /// The charts, and the values of their upgrade.
 const CHARTS: [(&str, &str); 9] = [

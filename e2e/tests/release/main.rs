@@ -9,6 +9,8 @@
 
 mod actions;
 mod charts;
+#[path = "../helm_support/compare.rs"]
+mod compare;
 mod crash;
 mod definitions;
 mod drifts;
