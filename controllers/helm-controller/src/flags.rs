@@ -8,7 +8,7 @@ use runtime::CommandLine;
 use runtime::gates::{Gate, Gates};
 use runtime::options::{Binary, IntervalOptions, Options, go_bool, go_duration};
 
-use crate::command::template;
+use crate::command::{diff, template};
 
 /// The feature gates and their defaults.
 pub const GATES: &[Gate] = &[
@@ -61,6 +61,13 @@ pub struct Flags {
 pub enum Command {
     /// Renders a chart and prints its objects, as `helm template` does
     Template(Box<template::Arguments>),
+    /// Shows what the controller would do next about a HelmRelease, and what of it has drifted
+    ///
+    /// Whether it would install, upgrade, roll back, uninstall or leave it alone, and why; what that would change, object
+    /// by object and field by field, and which hooks would run; and what of the current release has drifted in the cluster.
+    /// Nothing is written: the API server is asked with dry runs, as the account that the HelmRelease names. Values of
+    /// Secrets, and values that come from Secrets, are masked.
+    Diff(diff::Arguments),
 }
 
 /// Flags that only this controller has.

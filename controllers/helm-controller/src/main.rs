@@ -13,8 +13,8 @@ use flags::{BINARY, Flags};
 
 fn main() -> ExitCode {
     let flags: Flags = runtime::options::parse(&BINARY);
-    match flags.command {
-        Some(command) => command::run(command),
+    match &flags.command {
+        Some(command) => command::run(command, &flags),
         None => runtime::process::main::<Flags, _, _, _>(&BINARY, run::run),
     }
 }

@@ -43,7 +43,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         store: controller.store(),
         client: client.clone(),
         sources: sources.clone(),
-        fetcher: fetcher(&flags)?,
+        fetcher: fetcher_with(&flags, flags.own.http_retry)?,
         identities: Identities::new(process.clients.clone(), targets, defaults, allow),
         writer: controller.writer(MANAGER),
         events: process.events.clone(),
@@ -80,7 +80,8 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     Ok(())
 }
 
-fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
+/// How the flags and gates have it.
+pub fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
     Behaviour {
         no_cross_namespace_refs: flags.own.no_cross_namespace_refs,
         external_artifact: gates.enabled("ExternalArtifact"),
@@ -95,14 +96,18 @@ fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
     }
 }
 
-fn fetcher(flags: &Flags) -> Result<Fetcher, Error> {
+/// Downloads charts, trying again this often.
+///
+/// # Errors
+/// An HTTP client that cannot be made.
+pub fn fetcher_with(flags: &Flags, retries: u32) -> Result<Fetcher, Error> {
     let client = reqwest::Client::builder()
         .user_agent(concat!("helm-controller/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(std::time::Duration::from_secs(10))
         .build()?;
     let host = |name: &str| std::env::var(name).ok().filter(|host| !host.is_empty());
     let options = FetcherOptions {
-        retries: flags.own.http_retry,
+        retries,
         stall: flags.own.http_timeout,
         source_controller: host(SOURCE_CONTROLLER),
         source_watcher: host(SOURCE_WATCHER),

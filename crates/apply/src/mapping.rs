@@ -23,6 +23,15 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// A kind that a definition will make the API server serve.
+    pub fn new(gvk: Gvk, plural: &str, namespaced: bool) -> Self {
+        let base = match gvk.group.as_str() {
+            "" => format!("/api/{}", gvk.version),
+            group => format!("/apis/{group}/{}", gvk.version),
+        };
+        Resource { gvk, base, plural: plural.to_owned(), namespaced }
+    }
+
     /// The path of all objects, in one namespace or (with an empty one) in the cluster.
     pub fn collection(&self, namespace: &str) -> String {
         if self.namespaced && !namespace.is_empty() {

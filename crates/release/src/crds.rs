@@ -56,8 +56,43 @@ pub async fn apply_crds(
     options: &CrdOptions,
     warnings: &mut Warnings,
 ) -> Result<usize, Error> {
-    if chart.crds().is_empty() || options.policy == CrdPolicy::Skip {
+    let definitions = definitions(cluster, chart, values, options, warnings).await?;
+    let mut written: Vec<(Built, Value)> = Vec::new();
+    for definition in definitions {
+        if let Some(live) = write(cluster, &definition, options).await? {
+            written.push((definition, live));
+        }
+    }
+    if written.is_empty() {
         return Ok(0);
+    }
+    let waiting = Waiting { timeout: PATIENCE, jobs: Jobs::Started, ..options.waiting.clone() };
+    // Charts that have hooks only waited for still need their kinds.
+    let waiting = match waiting.strategy {
+        Strategy::HooksOnly => Waiting { strategy: Strategy::Watch, ..waiting },
+        _ => waiting,
+    };
+    let owner = Owner { namespace: String::new(), name: chart.name().to_owned() };
+    let pairs: Vec<(&Built, &Value)> = written.iter().map(|(built, live)| (built, live)).collect();
+    waiting
+        .ready(cluster, &owner, &pairs)
+        .await
+        .map_err(|error| error.during("failed to wait for CustomResourceDefinition(s)"))?;
+    cluster.mapping().invalidate();
+    Ok(written.len())
+}
+
+/// The definitions of a chart as they are to be written; none when the policy is to write none. The dependencies of the
+/// chart are processed on the way.
+pub(crate) async fn definitions(
+    cluster: &Cluster,
+    chart: &mut Chart,
+    values: &Table,
+    options: &CrdOptions,
+    warnings: &mut Warnings,
+) -> Result<Vec<Built>, Error> {
+    if chart.crds().is_empty() || options.policy == CrdPolicy::Skip {
+        return Ok(Vec::new());
     }
     chart
         .process_dependencies(values, warnings)
@@ -88,32 +123,12 @@ pub async fn apply_crds(
     }
     let labels: Vec<(&str, &str)> =
         options.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let mut written: Vec<(Built, Value)> = Vec::new();
-    for mut definition in definitions {
+    for definition in &mut definitions {
         if let Some(metadata) = metadata(&mut definition.value) {
             set(metadata, "labels", &labels);
         }
-        if let Some(live) = write(cluster, &definition, options).await? {
-            written.push((definition, live));
-        }
     }
-    if written.is_empty() {
-        return Ok(0);
-    }
-    let waiting = Waiting { timeout: PATIENCE, jobs: Jobs::Started, ..options.waiting.clone() };
-    // Charts that have hooks only waited for still need their kinds.
-    let waiting = match waiting.strategy {
-        Strategy::HooksOnly => Waiting { strategy: Strategy::Watch, ..waiting },
-        _ => waiting,
-    };
-    let owner = Owner { namespace: String::new(), name: chart.name().to_owned() };
-    let pairs: Vec<(&Built, &Value)> = written.iter().map(|(built, live)| (built, live)).collect();
-    waiting
-        .ready(cluster, &owner, &pairs)
-        .await
-        .map_err(|error| error.during("failed to wait for CustomResourceDefinition(s)"))?;
-    cluster.mapping().invalidate();
-    Ok(written.len())
+    Ok(definitions)
 }
 
 /// Writes one definition; `None` when it stays as it is.

@@ -1,6 +1,8 @@
 //! `helm install`
 
-use apply::{Accept, Content};
+use std::sync::Arc;
+
+use apply::{Accept, Content, Resource};
 use chart::{Action, Chart, Event, Info, Release, ReleaseOptions, Status, StoredChart, Table};
 use http::Method as Http;
 use object::Owner;
@@ -11,8 +13,9 @@ use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::hooks;
 use crate::merge::Custom;
-use crate::objects::{Built, build};
+use crate::objects::{Built, build_with};
 use crate::ownership::mark;
+use crate::plan::{Definitions, Looking, Plan};
 use crate::render::{RenderOptions, check_name, render};
 use crate::storage::{Last, Storage};
 use crate::update::{How, adopted, create, update};
@@ -111,11 +114,11 @@ impl Install {
         let waiting = self.waiting.clone();
         let owner = Owner { namespace: self.namespace.clone(), name: self.name.clone() };
         let mut session = Session::new(cluster, storage, &waiting, owner);
-        let prepared = match self.prepare(&mut session).await {
+        let prepared = match self.begin(&mut session).await {
             Ok(prepared) => prepared,
             Err((error, release)) => return Err(Box::new(session.fail(error, release))),
         };
-        let Prepared { mut release, objects, existing } = prepared;
+        let Prepared { mut release, objects, existing, .. } = prepared;
         match self.perform(&mut session, &mut release, &objects, existing).await {
             Ok(()) => {
                 release.info.status = Status::Deployed;
@@ -137,8 +140,65 @@ impl Install {
         }
     }
 
+    /// What it would do, asked of the API server as dry runs.
+    ///
+    /// # Errors
+    /// [`Failed`] with Helm's error, when it would fail before anything is stored.
+    pub async fn plan(
+        mut self,
+        cluster: &Cluster,
+        storage: &Storage,
+        definitions: &Definitions,
+    ) -> Result<Plan, Box<Failed>> {
+        let waiting = self.waiting.clone();
+        let owner = Owner { namespace: self.namespace.clone(), name: self.name.clone() };
+        let mut session = Session::new(cluster, storage, &waiting, owner);
+        self.render.api_versions.extend(definitions.api_versions());
+        let prepared = match self.prepare(&mut session, definitions.resources()).await {
+            Ok(prepared) => prepared,
+            Err((error, release)) => return Err(Box::new(session.fail(error, release))),
+        };
+        let Prepared { release, objects, existing, .. } = prepared;
+        let originals: Vec<Built> = existing.iter().filter_map(|i| objects.get(*i)).cloned().collect();
+        let custom = if self.ownership == Ownership::Take { Custom::ThreeWay } else { Custom::TwoWay };
+        let how = How { method: self.method, change: self.change, migrate: Migrate::Yes, custom };
+        let mut looking = Looking::new(cluster, definitions);
+        if self.namespaces == Namespaces::Create {
+            looking.namespace(&self.namespace).await;
+        }
+        looking.update(&originals, &objects, how).await;
+        let hooks: &[Event] = match self.hooks {
+            Hooks::Run => &[Event::PreInstall, Event::PostInstall],
+            Hooks::Skip => &[],
+        };
+        Ok(looking.plan(release, hooks, session.warnings))
+    }
+
     /// Everything up to the stored record.
-    async fn prepare(&mut self, session: &mut Session<'_>) -> Result<Prepared, (Error, Option<Release>)> {
+    async fn begin(&mut self, session: &mut Session<'_>) -> Result<Prepared, (Error, Option<Release>)> {
+        let mut prepared = self.prepare(session, &[]).await?;
+        if self.namespaces == Namespaces::Create {
+            create_namespace(session.cluster, &self.namespace).await.map_err(|error| (error, None))?;
+        }
+        if let Some(mut last) = prepared.last.take()
+            && last.info.status != Status::Failed
+        {
+            last.info.status = Status::Superseded;
+            "superseded by new release".clone_into(&mut last.info.description);
+            session.record(&last).await;
+        }
+        if let Err(error) = session.create(&prepared.release, self.max_history).await {
+            return Err((error, Some(prepared.release)));
+        }
+        Ok(prepared)
+    }
+
+    /// The release as it is to be, without a write. Kinds in `coming` are not served yet.
+    async fn prepare(
+        &mut self,
+        session: &mut Session<'_>,
+        coming: &[Arc<Resource>],
+    ) -> Result<Prepared, (Error, Option<Release>)> {
         let before = |error: Error| (error, None);
         check_name(&self.name).map_err(|error| before(of_name(error)))?;
         let last = self.last_if_free(session).await.map_err(before)?;
@@ -181,10 +241,10 @@ impl Install {
         release.info.notes = rendered.notes;
         release.info.status = Status::PendingInstall;
         "Initial install underway".clone_into(&mut release.info.description);
-        let mut objects =
-            build(session.cluster, &release.manifest, &self.namespace).await.map_err(|error| {
-                before(error.during("unable to build kubernetes objects from release manifest"))
-            })?;
+        let objects = build_with(session.cluster, &release.manifest, &self.namespace, coming).await;
+        let mut objects = objects.map_err(|error| {
+            before(error.during("unable to build kubernetes objects from release manifest"))
+        })?;
         for object in &mut objects {
             mark(&mut object.value, &self.name, &self.namespace);
         }
@@ -192,20 +252,7 @@ impl Install {
             .existing(session, &objects)
             .await
             .map_err(|error| before(error.during("unable to continue with install")))?;
-        if self.namespaces == Namespaces::Create {
-            create_namespace(session.cluster, &self.namespace).await.map_err(before)?;
-        }
-        if let Some(mut last) = last
-            && last.info.status != Status::Failed
-        {
-            last.info.status = Status::Superseded;
-            "superseded by new release".clone_into(&mut last.info.description);
-            session.record(&last).await;
-        }
-        if let Err(error) = session.create(&release, self.max_history).await {
-            return Err((error, Some(release)));
-        }
-        Ok(Prepared { release, objects, existing })
+        Ok(Prepared { release, objects, existing, last })
     }
 
     /// The last revision, when the name may be used again.
@@ -287,6 +334,8 @@ struct Prepared {
     release: Release,
     objects: Vec<Built>,
     existing: Vec<usize>,
+    /// The last revision, when the name is used again.
+    last: Option<Release>,
 }
 
 fn in_use() -> Error {

@@ -19,6 +19,9 @@
 //! can be followed by another one once its record is unlocked: set to `failed`, with a description that begins with
 //! [`UNLOCKED`], by which the next action knows to look for what was left.
 //!
+//! Each action has a `plan` beside its `run`: the same steps up to the first write, and dry runs for the rest. A [`Plan`]
+//! says what would become of every object.
+//!
 //! [`Chart`](chart::Chart)s and their rendering are `chart`'s business; this crate adds the cluster.
 
 mod action;
@@ -36,6 +39,7 @@ mod managers;
 mod merge;
 mod objects;
 mod ownership;
+mod plan;
 mod postrender;
 mod render;
 mod rollback;
@@ -55,6 +59,7 @@ pub use install::{Install, Namespaces, Reuse};
 pub use inventory::inventory;
 pub use leftovers::UNLOCKED;
 pub use log::Log;
+pub use plan::{Definitions, Fate, Plan, PlannedHook, PlannedObject, hooks_of, plan_crds};
 pub use postrender::{PostRender, Step};
 pub use render::{Dns, RenderOptions, Schemas};
 pub use rollback::Rollback;

@@ -45,11 +45,30 @@ pub(crate) async fn build(cluster: &Cluster, manifest: &str, namespace: &str) ->
     resolve(cluster, read(manifest).map_err(Error::Build)?, namespace).await
 }
 
+/// As [`build`], with kinds that the cluster does not serve yet.
+pub(crate) async fn build_with(
+    cluster: &Cluster,
+    manifest: &str,
+    namespace: &str,
+    coming: &[Arc<Resource>],
+) -> Result<Vec<Built>, Error> {
+    resolve_with(cluster, read(manifest).map_err(Error::Build)?, namespace, coming).await
+}
+
 /// As [`build`], of objects that are read already.
 pub(crate) async fn resolve(
     cluster: &Cluster,
     objects: Vec<Value>,
     namespace: &str,
+) -> Result<Vec<Built>, Error> {
+    resolve_with(cluster, objects, namespace, &[]).await
+}
+
+async fn resolve_with(
+    cluster: &Cluster,
+    objects: Vec<Value>,
+    namespace: &str,
+    coming: &[Arc<Resource>],
 ) -> Result<Vec<Built>, Error> {
     let mut found = Vec::with_capacity(objects.len());
     let mut problems: Vec<String> = Vec::new();
@@ -57,7 +76,11 @@ pub(crate) async fn resolve(
         let text =
             |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let gvk = Gvk::new(&text("/apiVersion"), &text("/kind"));
-        let resource = match cluster.mapping().resolve(&gvk).await {
+        let resolved = match coming.iter().find(|resource| resource.gvk == gvk) {
+            Some(resource) => Ok(Arc::clone(resource)),
+            None => cluster.mapping().resolve(&gvk).await,
+        };
+        let resource = match resolved {
             Ok(resource) => resource,
             Err(NoMapping::Discovery(failure)) => {
                 return Err(Error::of(&failure, |text| {

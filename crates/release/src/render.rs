@@ -23,6 +23,9 @@ pub struct RenderOptions {
     pub post: Option<PostRender>,
     /// Where files are cut into documents; the texts in records depend on it. Default: as the Helm in helm-controller.
     pub separators: Separators,
+    /// What templates see served beyond what the cluster serves, as `group/version` and `group/version/Kind`: kinds whose
+    /// definitions are still to come. Default: nothing.
+    pub api_versions: Vec<String>,
 }
 
 impl Default for RenderOptions {
@@ -32,6 +35,7 @@ impl Default for RenderOptions {
             dns: Dns::default(),
             post: None,
             separators: Separators::Loose,
+            api_versions: Vec::new(),
         }
     }
 }
@@ -68,7 +72,8 @@ pub(crate) async fn render(
     options: &RenderOptions,
     warnings: &mut Warnings,
 ) -> Result<Rendering, Error> {
-    let capabilities = cluster.capabilities(chart, values).await?;
+    let mut capabilities = cluster.capabilities(chart, values).await?;
+    capabilities.api_versions.extend(options.api_versions.iter().cloned());
     let request = Request {
         release,
         capabilities,

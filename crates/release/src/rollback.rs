@@ -12,6 +12,7 @@ use crate::leftovers::{leftovers, sweep};
 use crate::merge::Custom;
 use crate::objects::{Built, build};
 use crate::ownership::mark;
+use crate::plan::{Definitions, Looking, Plan};
 use crate::render::check_name;
 use crate::storage::{Revision, Storage};
 use crate::update::{How, clean_up, update};
@@ -80,6 +81,38 @@ impl Rollback {
         }
     }
 
+    /// What it would do, asked of the API server as dry runs.
+    ///
+    /// # Errors
+    /// [`Failed`] with Helm's error, when it would fail before anything is touched.
+    pub async fn plan(self, cluster: &Cluster, storage: &Storage) -> Result<Plan, Box<Failed>> {
+        let owner = Owner { namespace: String::new(), name: self.name.clone() };
+        let mut session = Session::new(cluster, storage, &self.waiting, owner);
+        let (current, release) = match self.prepare(&mut session).await {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(Box::new(session.fail(error, None))),
+        };
+        let objects = match objects(&session, &current, &release).await {
+            Ok(objects) => objects,
+            Err(error) => return Err(Box::new(session.fail(error, Some(release)))),
+        };
+        let definitions = Definitions::default();
+        let mut looking = Looking::new(cluster, &definitions);
+        looking.update(&objects.originals, &objects.targets, self.how(&release)).await;
+        looking.sweep(&objects.left, &objects.targets, &release).await;
+        let hooks: &[Event] = match self.hooks {
+            Hooks::Run => &[Event::PreRollback, Event::PostRollback],
+            Hooks::Skip => &[],
+        };
+        Ok(looking.plan(release, hooks, session.warnings))
+    }
+
+    fn how(&self, release: &Release) -> How {
+        let method = Method::of(release);
+        let change = if method == Method::ServerSide { Change::Patch } else { self.change };
+        How { method, change, migrate: Migrate::Yes, custom: Custom::TwoWay }
+    }
+
     async fn prepare(&self, session: &mut Session<'_>) -> Result<(Release, Release), Error> {
         check_name(&self.name)
             .map_err(|_| Error::Name(format!("prepareRollback: Release name is invalid: {}", self.name)))?;
@@ -117,23 +150,11 @@ impl Rollback {
         mut current: Release,
         release: &mut Release,
     ) -> Result<(), Error> {
-        let namespace = release.namespace.clone();
-        let originals = build(session.cluster, &current.manifest, &namespace).await.map_err(|error| {
-            error.during("unable to build kubernetes objects from current release manifest")
-        })?;
-        let mut targets = build(session.cluster, &release.manifest, &namespace)
-            .await
-            .map_err(|error| error.during("unable to build kubernetes objects from new release manifest"))?;
-        let left = leftovers(session, &current).await?;
-        let method = Method::of(release);
+        let Objects { originals, targets, left } = objects(session, &current, release).await?;
+        let how = self.how(release);
         if self.hooks == Hooks::Run {
-            hooks::run(session, release, Event::PreRollback, method).await?;
+            hooks::run(session, release, Event::PreRollback, how.method).await?;
         }
-        for target in &mut targets {
-            mark(&mut target.value, &release.name, &namespace);
-        }
-        let change = if method == Method::ServerSide { Change::Patch } else { self.change };
-        let how = How { method, change, migrate: Migrate::Yes, custom: Custom::TwoWay };
         let (updated, mut result) = update(session, &originals, &targets, how).await;
         if result.is_ok() {
             result = sweep(session, &left, &targets, release).await;
@@ -166,12 +187,34 @@ impl Rollback {
             return Err(error.during(format!("release {} failed", release.name)));
         }
         if self.hooks == Hooks::Run {
-            hooks::run(session, release, Event::PostRollback, method).await?;
+            hooks::run(session, release, Event::PostRollback, how.method).await?;
         }
         supersede_deployed(session, &release.name, &current).await?;
         release.info.status = Status::Deployed;
         Ok(())
     }
+}
+
+/// What a rollback works on.
+struct Objects {
+    originals: Vec<Built>,
+    targets: Vec<Built>,
+    /// Objects of revisions that were cut off.
+    left: Vec<Built>,
+}
+
+async fn objects(session: &Session<'_>, current: &Release, release: &Release) -> Result<Objects, Error> {
+    let namespace = &release.namespace;
+    let originals = build(session.cluster, &current.manifest, namespace)
+        .await
+        .map_err(|error| error.during("unable to build kubernetes objects from current release manifest"))?;
+    let mut targets = build(session.cluster, &release.manifest, namespace)
+        .await
+        .map_err(|error| error.during("unable to build kubernetes objects from new release manifest"))?;
+    for target in &mut targets {
+        mark(&mut target.value, &release.name, namespace);
+    }
+    Ok(Objects { originals, targets, left: leftovers(session, current).await? })
 }
 
 /// All revisions that are labelled as deployed are superseded now.

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::hooks;
 use crate::leftovers::{leftovers, sweep};
 use crate::objects::{Built, read, resolve};
+use crate::plan::{Definitions, Looking, Plan};
 use crate::render::check_name;
 use crate::rollback::supersede_deployed;
 use crate::storage::{Revision, Storage};
@@ -69,6 +70,25 @@ impl Uninstall {
             Ok(release) => Ok(session.succeed(release)),
             Err(error) => Err(Box::new(session.fail(error, release))),
         }
+    }
+
+    /// What it would do to a release. Objects that are gone already are left out.
+    ///
+    /// # Errors
+    /// A record that cannot be read, or no answer of the API server.
+    pub async fn plan(self, cluster: &Cluster, release: Release) -> Result<Plan, Error> {
+        let (objects, kept) = doomed(&release)?;
+        let built = resolve(cluster, objects, &release.namespace)
+            .await
+            .map_err(|error| error.during("unable to build kubernetes objects for delete"))?;
+        let definitions = Definitions::default();
+        let mut looking = Looking::new(cluster, &definitions);
+        looking.delete(&built).await;
+        let hooks: &[Event] = match self.hooks {
+            Hooks::Run => &[Event::PreDelete, Event::PostDelete],
+            Hooks::Skip => &[],
+        };
+        Ok(looking.plan(release, hooks, kept.into_iter().collect()))
     }
 
     async fn uninstall(
@@ -149,25 +169,8 @@ impl Uninstall {
 
     /// Deletes the objects in uninstall order. Gives those that are not gone yet.
     async fn delete(&self, session: &mut Session<'_>, release: &Release) -> Result<Vec<Built>, Error> {
-        let mut objects = read(&release.manifest).map_err(|problem| {
-            Error::Build(format!(
-                "corrupted release record. You must manually delete the resources: {problem}"
-            ))
-        })?;
-        objects.sort_by(|a, b| uninstall_rank(kind(a)).cmp(&uninstall_rank(kind(b))));
-        let mut kept = String::new();
-        objects.retain(|object| {
-            let Some(policy) = object::annotation(object, POLICY) else { return true };
-            if policy.trim().eq_ignore_ascii_case("keep") {
-                let name = object::string_at(object, &["metadata", "name"]).unwrap_or_default();
-                kept.push_str(&format!("[{}] {name}\n", kind(object)));
-            }
-            // Helm does not delete objects with other policies either.
-            false
-        });
-        if !kept.is_empty() {
-            session.warnings.push(format!("These resources were kept due to the resource policy:\n{kept}"));
-        }
+        let (objects, kept) = doomed(release)?;
+        session.warnings.extend(kept);
         let built = resolve(session.cluster, objects, &release.namespace)
             .await
             .map_err(|error| error.during("unable to build kubernetes objects for delete"))?;
@@ -190,6 +193,27 @@ impl Uninstall {
         }
         Error::joined(problems, "; ").map_or(Ok(underway), Err)
     }
+}
+
+/// The objects of a release in the order in which they are deleted, and what is said of those that stay.
+fn doomed(release: &Release) -> Result<(Vec<Value>, Option<String>), Error> {
+    let mut objects = read(&release.manifest).map_err(|problem| {
+        Error::Build(format!("corrupted release record. You must manually delete the resources: {problem}"))
+    })?;
+    objects.sort_by(|a, b| uninstall_rank(kind(a)).cmp(&uninstall_rank(kind(b))));
+    let mut kept = String::new();
+    objects.retain(|object| {
+        let Some(policy) = object::annotation(object, POLICY) else { return true };
+        if policy.trim().eq_ignore_ascii_case("keep") {
+            let name = object::string_at(object, &["metadata", "name"]).unwrap_or_default();
+            kept.push_str(&format!("[{}] {name}\n", kind(object)));
+        }
+        // Helm does not delete objects with other policies either.
+        false
+    });
+    let kept =
+        (!kept.is_empty()).then(|| format!("These resources were kept due to the resource policy:\n{kept}"));
+    Ok((objects, kept))
 }
 
 fn kind(object: &Value) -> &str {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use apply::Resource;
 use chart::{
     Action, Chart, Event, Info, Nulls, Release, ReleaseOptions, Status, StoredChart, Table, coalesce_values,
     overlay, to_json, to_value,
@@ -16,8 +17,9 @@ use crate::error::Error;
 use crate::hooks;
 use crate::leftovers::{leftovers, sweep};
 use crate::merge::Custom;
-use crate::objects::{Built, build};
+use crate::objects::{Built, build, build_with};
 use crate::ownership::mark;
+use crate::plan::{Definitions, Looking, Plan};
 use crate::render::{RenderOptions, check_name, render};
 use crate::storage::{Last, Revision, Storage};
 use crate::update::{How, Updated, adopted, clean_up, update};
@@ -116,7 +118,7 @@ impl Upgrade {
         let waiting = self.waiting.clone();
         let owner = Owner { namespace: String::new(), name: self.name.clone() };
         let mut session = Session::new(cluster, storage, &waiting, owner);
-        let mut prepared = match self.prepare(&mut session).await {
+        let mut prepared = match self.begin(&mut session).await {
             Ok(prepared) => prepared,
             Err((error, release)) => return Err(Box::new(session.fail(error, release))),
         };
@@ -167,8 +169,50 @@ impl Upgrade {
         error
     }
 
+    /// What it would do, asked of the API server as dry runs.
+    ///
+    /// # Errors
+    /// [`Failed`] with Helm's error, when it would fail before anything is stored.
+    pub async fn plan(
+        mut self,
+        cluster: &Cluster,
+        storage: &Storage,
+        definitions: &Definitions,
+    ) -> Result<Plan, Box<Failed>> {
+        let waiting = self.waiting.clone();
+        let owner = Owner { namespace: String::new(), name: self.name.clone() };
+        let mut session = Session::new(cluster, storage, &waiting, owner);
+        self.render.api_versions.extend(definitions.api_versions());
+        let prepared = match self.prepare(&mut session, definitions.resources()).await {
+            Ok(prepared) => prepared,
+            Err((error, release)) => return Err(Box::new(session.fail(error, release))),
+        };
+        let how = self.how(&prepared);
+        let mut looking = Looking::new(cluster, definitions);
+        looking.update(&prepared.originals, &prepared.targets, how).await;
+        looking.sweep(&prepared.left, &prepared.targets, &prepared.release).await;
+        let hooks: &[Event] = match self.hooks {
+            Hooks::Run => &[Event::PreUpgrade, Event::PostUpgrade],
+            Hooks::Skip => &[],
+        };
+        Ok(looking.plan(prepared.release, hooks, session.warnings))
+    }
+
     /// Everything up to the stored record.
-    async fn prepare(&mut self, session: &mut Session<'_>) -> Result<Prepared, (Error, Option<Release>)> {
+    async fn begin(&mut self, session: &mut Session<'_>) -> Result<Prepared, (Error, Option<Release>)> {
+        let prepared = self.prepare(session, &[]).await?;
+        match session.create(&prepared.release, self.max_history).await {
+            Ok(()) => Ok(prepared),
+            Err(error) => Err((error, None)),
+        }
+    }
+
+    /// The release as it is to be, without a write. Kinds in `coming` are not served yet.
+    async fn prepare(
+        &mut self,
+        session: &mut Session<'_>,
+        coming: &[Arc<Resource>],
+    ) -> Result<Prepared, (Error, Option<Release>)> {
         let before = |error: Error| (error, None);
         check_name(&self.name)
             .map_err(|_| before(Error::Name(format!("release name is invalid: {}", self.name))))?;
@@ -215,7 +259,8 @@ impl Upgrade {
             },
         };
         // As Helm, which checks the new manifest before it looks at the old one.
-        let mut targets = build(session.cluster, &release.manifest, &namespace).await.map_err(before)?;
+        let targets = build_with(session.cluster, &release.manifest, &namespace, coming).await;
+        let mut targets = targets.map_err(before)?;
         let mut originals = build(session.cluster, &current.manifest, &namespace).await.map_err(|error| {
             let step = "unable to build kubernetes objects from current release manifest";
             (error.during(step), Some(release.clone()))
@@ -227,9 +272,6 @@ impl Upgrade {
             .await
             .map_err(|error| before(error.during("unable to continue with update")))?;
         let left = leftovers(session, &last).await.map_err(before)?;
-        if let Err(error) = session.create(&release, self.max_history).await {
-            return Err((error, None));
-        }
         Ok(Prepared { release, current, originals, targets, method, left })
     }
 
@@ -316,16 +358,21 @@ impl Upgrade {
         Ok(())
     }
 
+    fn how(&self, prepared: &Prepared) -> How {
+        let method = prepared.method;
+        let from_client = Method::of(&prepared.current) == Method::ClientSide;
+        let migrate = if from_client && method == Method::ServerSide { Migrate::Yes } else { Migrate::No };
+        let change = if method == Method::ServerSide { Change::Patch } else { self.change };
+        How { method, change, migrate, custom: Custom::TwoWay }
+    }
+
     async fn perform(&self, session: &mut Session<'_>, prepared: &mut Prepared) -> Result<(), Stopped> {
         let method = prepared.method;
         if self.hooks == Hooks::Run {
             let hooks = hooks::run(session, &mut prepared.release, Event::PreUpgrade, method).await;
             hooks.map_err(|error| Stopped::new(error.during("pre-upgrade hooks failed"), Vec::new()))?;
         }
-        let from_client = Method::of(&prepared.current) == Method::ClientSide;
-        let migrate = if from_client && method == Method::ServerSide { Migrate::Yes } else { Migrate::No };
-        let change = if method == Method::ServerSide { Change::Patch } else { self.change };
-        let how = How { method, change, migrate, custom: Custom::TwoWay };
+        let how = self.how(prepared);
         let (updated, result) = update(session, &prepared.originals, &prepared.targets, how).await;
         let Updated { live, created } = updated;
         let result = match result {

@@ -69,6 +69,8 @@ pub(crate) enum Deletion {
 
 /// Tries of a write that meets a newer object.
 const TRIES: usize = 5;
+/// What makes a write one that changes nothing.
+const DRY: &str = "&dryRun=All";
 
 impl Cluster {
     /// Reads an object; `None` when it is not there.
@@ -140,6 +142,13 @@ impl Cluster {
         self.send_apply(object, "force=true&dryRun=All").await.and_then(|answer| value(&answer))
     }
 
+    /// What [`Cluster::apply`] would make of an object, and whether it would be refused.
+    pub(crate) async fn try_apply(&self, object: &Built) -> Result<Live, Failure> {
+        let query = format!("force=true&fieldValidation=Strict{DRY}");
+        let answer = self.send_apply(object, &query).await?;
+        Ok(Live { created: answer.status == StatusCode::CREATED, value: value(&answer)? })
+    }
+
     async fn send_apply(&self, object: &Built, query: &str) -> Result<Answer, Failure> {
         let item = object.resource.item(&object.reference);
         let path = format!("{item}?fieldManager={}&{query}", self.manager());
@@ -148,8 +157,17 @@ impl Cluster {
 
     /// Creates an object.
     pub(crate) async fn create(&self, object: &Built) -> Result<Live, Failure> {
+        self.create_with(object, "").await
+    }
+
+    /// What a creation would make of an object.
+    pub(crate) async fn try_create(&self, object: &Built) -> Result<Live, Failure> {
+        self.create_with(object, DRY).await
+    }
+
+    async fn create_with(&self, object: &Built, query: &str) -> Result<Live, Failure> {
         let path = format!(
-            "{}?fieldManager={}",
+            "{}?fieldManager={}{query}",
             object.resource.collection(&object.reference.namespace),
             self.manager()
         );
@@ -160,8 +178,17 @@ impl Cluster {
 
     /// Replaces an object, whatever its version.
     pub(crate) async fn replace(&self, object: &Built) -> Result<Live, Failure> {
+        self.replace_with(object, "").await
+    }
+
+    /// What a replacement would make of an object.
+    pub(crate) async fn try_replace(&self, object: &Built) -> Result<Live, Failure> {
+        self.replace_with(object, DRY).await
+    }
+
+    async fn replace_with(&self, object: &Built, query: &str) -> Result<Live, Failure> {
         let path = format!(
-            "{}?fieldManager={}&fieldValidation=Strict",
+            "{}?fieldManager={}&fieldValidation=Strict{query}",
             object.resource.item(&object.reference),
             self.manager()
         );
@@ -177,7 +204,23 @@ impl Cluster {
         content: Content,
         patch: &Value,
     ) -> Result<Live, Failure> {
-        let path = format!("{}?fieldManager={}", object.resource.item(&object.reference), self.manager());
+        self.patch_with(object, content, patch, "").await
+    }
+
+    /// What a merge patch would make of an object.
+    pub(crate) async fn try_merge(&self, object: &Built, patch: &Value) -> Result<Live, Failure> {
+        self.patch_with(object, Content::MergePatch, patch, DRY).await
+    }
+
+    async fn patch_with(
+        &self,
+        object: &Built,
+        content: Content,
+        patch: &Value,
+        query: &str,
+    ) -> Result<Live, Failure> {
+        let item = object.resource.item(&object.reference);
+        let path = format!("{item}?fieldManager={}{query}", self.manager());
         let sent = self.http().send(Method::PATCH, &path, Accept::Object, content, bytes(patch)).await;
         Ok(Live { value: value(&sent?)?, created: false })
     }

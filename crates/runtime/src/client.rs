@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::Request;
 use kube::client::ConfigExt as _;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use tower::ServiceBuilder;
@@ -50,6 +51,32 @@ impl Clients {
         // Fails only when a provider is installed already, which is then the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = Config::infer().await.map_err(|error| Error::ClientConfig(error.to_string()))?;
+        Self::from_config(name, config, options, metrics).await
+    }
+
+    /// As [`Clients::connect`], with a kubeconfig and one of its contexts, where they are given: for commands that people run.
+    ///
+    /// # Errors
+    /// When there is no usable configuration.
+    pub async fn connect_to(
+        name: &str,
+        kubeconfig: Option<&std::path::Path>,
+        context: Option<&str>,
+        options: &Options,
+        metrics: &Metrics,
+    ) -> Result<Self, Error> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let chosen =
+            KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+        let config = match (kubeconfig, context) {
+            (None, None) => return Self::connect(name, options, metrics).await,
+            (None, Some(_)) => Config::from_kubeconfig(&chosen).await,
+            (Some(file), _) => match Kubeconfig::read_from(file) {
+                Ok(read) => Config::from_custom_kubeconfig(read, &chosen).await,
+                Err(error) => Err(error),
+            },
+        };
+        let config = config.map_err(|error| Error::ClientConfig(error.to_string()))?;
         Self::from_config(name, config, options, metrics).await
     }
 

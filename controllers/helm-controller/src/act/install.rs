@@ -4,7 +4,7 @@ use api::condition::{Reason, Status, Type};
 use api::helm::ReleaseAction;
 use api::meta::go_duration;
 use chart::Release;
-use release::{Install, Last, Namespaces, Reuse};
+use release::{CrdOptions, Install, Last, Namespaces, Reuse};
 use tokio::time::Instant;
 
 use super::options::{self, Waits};
@@ -28,26 +28,35 @@ pub async fn install(attempt: &Attempt, ledger: &mut Ledger, last: Option<Releas
 }
 
 async fn run(attempt: &Attempt, last: Option<Release>) -> upgrade::Ran {
+    let install = action(attempt, last);
+    upgrade::crds(attempt, definitions(attempt, &install)).await?;
+    Box::pin(install.run(&attempt.cluster, &attempt.storage)).await.map_err(upgrade::Stopped::Failed)
+}
+
+/// What is done with the definitions of the chart before.
+pub fn definitions(attempt: &Attempt, install: &Install) -> CrdOptions {
+    let policy = attempt.release.spec.install.as_ref().and_then(|spec| spec.crds);
+    options::definitions(attempt, policy, install.method, &install.waiting)
+}
+
+/// Helm's action, as the spec has it.
+pub fn action(attempt: &Attempt, last: Option<Release>) -> Install {
     let release = &attempt.release;
     let spec = release.spec.install.clone().unwrap_or_default();
     let timeout = crate::helmrelease::timeout_of(release, ReleaseAction::Install);
     let waits = Waits { off: spec.disable_wait, jobs_off: spec.disable_wait_for_jobs };
-    let waiting = options::waiting(attempt, timeout, waits);
-    let method = options::method(attempt, spec.server_side_apply);
-    upgrade::crds(attempt, spec.crds, method, &waiting).await?;
     let creates = spec.create_namespace && release.spec.target_namespace.is_some();
-    let install = Install {
+    Install {
         render: options::render(attempt, spec.disable_schema_validation),
-        waiting,
-        method,
+        waiting: options::waiting(attempt, timeout, waits),
+        method: options::method(attempt, spec.server_side_apply),
         ownership: options::ownership(spec.disable_take_ownership),
         hooks: options::hooks(spec.disable_hooks),
         reuse: if spec.replace { Reuse::AfterEnd } else { Reuse::Never },
         namespaces: if creates { Namespaces::Create } else { Namespaces::Expect },
         last: last.map_or(Last::Absent, |last| Last::Is(Box::new(last))),
         ..Install::new(&attempt.name(), attempt.namespace(), attempt.chart.clone(), attempt.values.clone())
-    };
-    Box::pin(install.run(&attempt.cluster, &attempt.storage)).await.map_err(upgrade::Stopped::Failed)
+    }
 }
 
 /// A release was made: says so.

@@ -5,6 +5,7 @@ pub mod drift;
 mod install;
 mod inventory;
 mod options;
+mod plan;
 mod record;
 mod report;
 mod rollback;
@@ -15,10 +16,11 @@ mod upgrade;
 
 pub use adopt::{adopt, found};
 pub use install::install;
+pub use plan::{Planned, plan};
 pub use rollback::rollback;
 pub use test::test;
 pub use uninstall::{remove, uninstall};
-pub use unlock::unlock;
+pub use unlock::{note_unlocked, unlock, unlocked};
 pub use upgrade::upgrade;
 
 use api::helm::ReleaseSnapshot;

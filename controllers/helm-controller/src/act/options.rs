@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::helm::{DeletionPropagation, ServerSideApply, WaitStrategyName};
+use api::helm::{CrdPolicy, DeletionPropagation, ServerSideApply, WaitStrategyName};
 use release::{
-    Change, Cleanup, Dns, Hooks, Jobs, Method, MethodChoice, Ownership, PostRender, Propagation,
+    Change, Cleanup, CrdOptions, Dns, Hooks, Jobs, Method, MethodChoice, Ownership, PostRender, Propagation,
     RenderOptions, Schemas, Step, Strategy, Waiting,
 };
 use serde_json::{Value as Json, json};
@@ -69,6 +69,21 @@ fn steps(attempt: &Attempt) -> Vec<Step> {
     }
     steps.push(Step::Metadata { labels: attempt.origin(), annotations: Default::default() });
     steps
+}
+
+/// What is done with the custom resource definitions of the chart.
+pub fn definitions(
+    attempt: &Attempt,
+    policy: Option<CrdPolicy>,
+    method: Method,
+    waiting: &Waiting,
+) -> CrdOptions {
+    let policy = match policy.unwrap_or(CrdPolicy::Create) {
+        CrdPolicy::Skip => release::CrdPolicy::Skip,
+        CrdPolicy::Create => release::CrdPolicy::Create,
+        CrdPolicy::CreateReplace => release::CrdPolicy::CreateReplace,
+    };
+    CrdOptions { policy, method, labels: attempt.origin(), waiting: waiting.clone() }
 }
 
 /// Whether hooks run.

@@ -1,7 +1,7 @@
 //! Rollback: the return to the last good revision after an upgrade that failed.
 
 use api::condition::{Reason, Status, Type};
-use api::helm::ReleaseAction;
+use api::helm::{ReleaseAction, ReleaseSnapshot};
 use release::{Last, Rollback};
 
 use super::options::{self, Waits};
@@ -14,6 +14,21 @@ pub async fn rollback(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Er
     let result = run(attempt, ledger).await;
     ledger.summarise();
     result
+}
+
+/// Helm's action to return to a revision, as the spec has it.
+pub fn action(attempt: &Attempt, target: &ReleaseSnapshot) -> Rollback {
+    let spec = attempt.release.spec.rollback.clone().unwrap_or_default();
+    let waits = Waits { off: spec.disable_wait, jobs_off: spec.disable_wait_for_jobs };
+    Rollback {
+        waiting: options::waiting(attempt, Action::Rollback.timeout(&attempt.release), waits),
+        method: options::method_choice(spec.server_side_apply),
+        hooks: options::hooks(spec.disable_hooks),
+        change: options::change(spec.force),
+        cleanup: options::cleanup(spec.cleanup_on_fail),
+        max_history: options::max_history(attempt),
+        ..Rollback::new(&target.name, target.version)
+    }
 }
 
 async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
@@ -29,17 +44,7 @@ async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
             history::full_name(&current)
         )));
     }
-    let spec = attempt.release.spec.rollback.clone().unwrap_or_default();
-    let waits = Waits { off: spec.disable_wait, jobs_off: spec.disable_wait_for_jobs };
-    let rollback = Rollback {
-        waiting: options::waiting(attempt, Action::Rollback.timeout(&attempt.release), waits),
-        method: options::method_choice(spec.server_side_apply),
-        hooks: options::hooks(spec.disable_hooks),
-        change: options::change(spec.force),
-        cleanup: options::cleanup(spec.cleanup_on_fail),
-        max_history: options::max_history(attempt),
-        ..Rollback::new(&target.name, target.version)
-    };
+    let rollback = action(attempt, &target);
     let ran = ledger.during(Box::pin(rollback.run(&attempt.cluster, &attempt.storage))).await;
     let subject = Subject::of(&target).with_token_of(attempt);
     match ran {

@@ -16,11 +16,8 @@ pub async fn test(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error>
     result
 }
 
-async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
-    history::sort(&mut ledger.status.history);
-    let Some(current) = ledger.status.history.first().cloned() else {
-        return Err(Error::NoLatest("for test"));
-    };
+/// Helm's action, as the spec has it.
+pub fn action(attempt: &Attempt) -> Test {
     let spec = attempt.release.spec.test.clone().unwrap_or_default();
     let names = |exclude: bool| {
         let filters = spec.filters.iter().filter(move |filter| filter.exclude == exclude);
@@ -29,7 +26,16 @@ async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
     let mut waiting = options::waiting(attempt, Action::Test.timeout(&attempt.release), Waits::default());
     // Tests are awaited by the rules of Flux whatever the spec says.
     waiting.strategy = release::Strategy::Watch;
-    let test = Test { waiting, include: names(false), exclude: names(true), ..Test::new(&attempt.name()) };
+    Test { waiting, include: names(false), exclude: names(true), ..Test::new(&attempt.name()) }
+}
+
+async fn run(attempt: &Attempt, ledger: &mut Ledger) -> Result<Last, Error> {
+    history::sort(&mut ledger.status.history);
+    let Some(current) = ledger.status.history.first().cloned() else {
+        return Err(Error::NoLatest("for test"));
+    };
+    let spec = attempt.release.spec.test.clone().unwrap_or_default();
+    let test = action(attempt);
     let ran = ledger.during(Box::pin(test.run(&attempt.cluster, &attempt.storage))).await;
     let (writes, record, error) = match ran {
         Ok(outcome) => (outcome.writes, Some(outcome.release), None),

@@ -9,7 +9,8 @@ use super::report::{self, Subject};
 use super::{Error, expect_target, record};
 use crate::helmrelease::{Action, Attempt, Ledger, Maker, history, texts};
 
-fn action(attempt: &Attempt, name: &str) -> Uninstall {
+/// Helm's action, as the spec has it.
+pub fn action(attempt: &Attempt, name: &str) -> Uninstall {
     let spec = attempt.release.spec.uninstall.clone().unwrap_or_default();
     let waits = Waits { off: spec.disable_wait, jobs_off: false };
     Uninstall {

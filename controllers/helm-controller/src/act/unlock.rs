@@ -1,6 +1,8 @@
 //! Unlock: the end of an action that was cut off. Its record says that it failed, which it did.
 
 use api::condition::{Reason, Status, Type};
+use api::helm::HelmReleaseStatus;
+use artifact::Algorithm;
 use chart::Release;
 use release::Last;
 
@@ -22,22 +24,38 @@ async fn run(attempt: &Attempt, ledger: &mut Ledger, last: Option<Release>) -> R
     let known = history.iter().find(|snapshot| history::targets(snapshot, &record)).cloned();
     let oci_digest = known.as_ref().and_then(|known| known.oci_digest.clone()).unwrap_or_default();
     let current = history::snapshot(attempt.algorithm, &record, None, &oci_digest)?;
-    record.info.status = chart::Status::Failed;
-    record.info.description = format!("Release unlocked from stale '{pending}' state");
+    record = unlocked(record);
     if let Err(error) = attempt.storage.update(&record).await {
         let message = texts::unlock_failed(&current, pending, &error.to_string());
         let subject = Subject::of(&current);
         report::failure(attempt, ledger, Type::Released, Reason::PendingRelease, &message, "", subject);
         return Err(Error::Step(error.to_string()));
     }
-    if let Some(known) = known
-        && let Some(entry) = ledger.status.history.iter_mut().find(|entry| entry.version == known.version)
-    {
-        *entry = history::snapshot(attempt.algorithm, &record, known.action.as_deref(), &oci_digest)?;
-    }
+    note_unlocked(attempt.algorithm, &mut ledger.status, &record)?;
     let message = texts::unlocked(&current, pending);
     let condition = (Type::Released, Status::False);
     let subject = Subject::of(&current);
     report::success(attempt, ledger, condition, Reason::PendingRelease, &message, subject);
     Ok(Last::Is(Box::new(record)))
+}
+
+/// A pending record as it is once it is unlocked.
+pub fn unlocked(mut record: Release) -> Release {
+    let pending = record.info.status.as_str();
+    record.info.description = format!("{} '{pending}' state", release::UNLOCKED);
+    record.info.status = chart::Status::Failed;
+    record
+}
+
+/// Brings what the history knows of a record up to date.
+pub fn note_unlocked(
+    algorithm: Algorithm,
+    status: &mut HelmReleaseStatus,
+    record: &Release,
+) -> Result<(), Error> {
+    if let Some(entry) = status.history.iter_mut().find(|snapshot| history::targets(snapshot, record)) {
+        let (action, digest) = (entry.action.clone(), entry.oci_digest.clone().unwrap_or_default());
+        *entry = history::snapshot(algorithm, record, action.as_deref(), &digest)?;
+    }
+    Ok(())
 }

@@ -1,12 +1,10 @@
 //! Upgrade: the next revision of a release.
 
 use api::condition::Type;
-use api::helm::{CrdPolicy, ReleaseAction};
+use api::helm::ReleaseAction;
 use api::meta::go_duration;
 use chart::Release;
-use release::{
-    CrdOptions, Failed, Last, Method, MethodChoice, OldValues, Outcome, Upgrade, Waiting, apply_crds,
-};
+use release::{CrdOptions, Failed, Last, Method, MethodChoice, OldValues, Outcome, Upgrade, apply_crds};
 use tokio::time::Instant;
 
 use super::options::{self, Waits};
@@ -43,22 +41,32 @@ pub fn forget_outcomes(ledger: &mut Ledger) {
 }
 
 async fn run(attempt: &Attempt, last: Option<Release>) -> Ran {
+    let upgrade = action(attempt, last);
+    crds(attempt, definitions(attempt, &upgrade)).await?;
+    Box::pin(upgrade.run(&attempt.cluster, &attempt.storage)).await.map_err(Stopped::Failed)
+}
+
+/// What is done with the definitions of the chart before.
+pub fn definitions(attempt: &Attempt, upgrade: &Upgrade) -> CrdOptions {
+    let policy = attempt.release.spec.upgrade.as_ref().and_then(|spec| spec.crds);
+    let method = match (&upgrade.last, upgrade.method) {
+        (Last::Is(last), choice) => choice.after(last),
+        (_, MethodChoice::Is(method)) => method,
+        (_, MethodChoice::Follow) => Method::ServerSide,
+    };
+    options::definitions(attempt, policy, method, &upgrade.waiting)
+}
+
+/// Helm's action, as the spec has it.
+pub fn action(attempt: &Attempt, last: Option<Release>) -> Upgrade {
     let spec = attempt.release.spec.upgrade.clone().unwrap_or_default();
     let timeout = crate::helmrelease::timeout_of(&attempt.release, ReleaseAction::Upgrade);
     let waits = Waits { off: spec.disable_wait, jobs_off: spec.disable_wait_for_jobs };
-    let waiting = options::waiting(attempt, timeout, waits);
-    let choice = options::method_choice(spec.server_side_apply);
-    let method = match (&last, choice) {
-        (Some(last), choice) => choice.after(last),
-        (None, MethodChoice::Is(method)) => method,
-        (None, MethodChoice::Follow) => Method::ServerSide,
-    };
-    crds(attempt, spec.crds, method, &waiting).await?;
-    let upgrade = Upgrade {
+    Upgrade {
         old_values: if spec.preserve_values { OldValues::Reuse } else { OldValues::Reset },
         render: options::render(attempt, spec.disable_schema_validation),
-        waiting,
-        method: choice,
+        waiting: options::waiting(attempt, timeout, waits),
+        method: options::method_choice(spec.server_side_apply),
         ownership: options::ownership(spec.disable_take_ownership),
         hooks: options::hooks(spec.disable_hooks),
         change: options::change(spec.force),
@@ -66,31 +74,24 @@ async fn run(attempt: &Attempt, last: Option<Release>) -> Ran {
         max_history: options::max_history(attempt),
         last: last.map_or(Last::Ask, |last| Last::Is(Box::new(last))),
         ..Upgrade::new(&attempt.name(), attempt.chart.clone(), attempt.values.clone())
-    };
-    Box::pin(upgrade.run(&attempt.cluster, &attempt.storage)).await.map_err(Stopped::Failed)
+    }
 }
 
-/// The custom resource definitions of the chart, by the policy.
-pub async fn crds(
-    attempt: &Attempt,
-    policy: Option<CrdPolicy>,
-    method: Method,
-    waiting: &Waiting,
-) -> Result<(), Stopped> {
-    let policy = match policy.unwrap_or(CrdPolicy::Create) {
-        CrdPolicy::Skip => release::CrdPolicy::Skip,
-        CrdPolicy::Create => release::CrdPolicy::Create,
-        CrdPolicy::CreateReplace => release::CrdPolicy::CreateReplace,
-    };
-    let options = CrdOptions { policy, method, labels: attempt.origin(), waiting: waiting.clone() };
+/// Writes the custom resource definitions of the chart.
+pub async fn crds(attempt: &Attempt, options: CrdOptions) -> Result<(), Stopped> {
     let (mut chart, mut warnings) = (attempt.chart.clone(), Vec::new());
     let applied =
         Box::pin(apply_crds(&attempt.cluster, &mut chart, &attempt.values, &options, &mut warnings)).await;
     report::warnings(&warnings);
     match applied {
         Ok(_) => Ok(()),
-        Err(error) => Err(Stopped::Before(format!("failed to apply CustomResourceDefinitions: {error}"))),
+        Err(error) => Err(Stopped::Before(no_definitions(&error))),
     }
+}
+
+/// Why an action did not begin.
+pub fn no_definitions(error: &release::Error) -> String {
+    format!("failed to apply CustomResourceDefinitions: {error}")
 }
 
 /// Takes in what became of an installation or an upgrade.

@@ -4,7 +4,7 @@
 use ::release::Last;
 use ::release::drift::ObjectDrift;
 use api::condition::{Reason, Status, Type};
-use api::helm::DriftDetectionMode;
+use api::helm::{DriftDetectionMode, ReleaseSnapshot};
 use chart::Release;
 use runtime::{Key, Outcome};
 
@@ -307,22 +307,33 @@ async fn rollback(attempt: &Attempt, ledger: &mut Ledger) -> Result<Action, End>
         ledger.stalled(Reason::MissingRollbackTarget, &texts::no_rollback_target());
         return Err(End::terminal(texts::NO_TARGET));
     };
-    let failed = |error: &dyn std::fmt::Display| {
-        End::failed(format!("cannot verify previous release to roll back to: {error}"))
-    };
-    let found = attempt.storage.get(&target.name, target.version).await.map_err(|error| failed(&error))?;
-    let why = match found {
-        None => "release disappeared from storage",
-        Some(record) => match history::verify(target, &record).map_err(|error| failed(&error))? {
-            Verification::Same => return Ok(Action::Rollback),
-            foreign => foreign.reason(),
-        },
-    };
-    tracing::info!("unable to verify previous release in storage to roll back to: {why}");
-    Ok(Action::Upgrade)
+    match why_not_target(attempt, target).await {
+        Err(text) => Err(End::failed(text)),
+        Ok(None) => Ok(Action::Rollback),
+        Ok(Some(why)) => {
+            tracing::info!("unable to verify previous release in storage to roll back to: {why}");
+            Ok(Action::Upgrade)
+        }
+    }
 }
 
-fn described(state: &State) -> String {
+/// Why a revision cannot be returned to: its record is gone, or was changed.
+pub(super) async fn why_not_target(
+    attempt: &Attempt,
+    target: &ReleaseSnapshot,
+) -> Result<Option<&'static str>, String> {
+    let failed =
+        |error: &dyn std::fmt::Display| format!("cannot verify previous release to roll back to: {error}");
+    let found = attempt.storage.get(&target.name, target.version).await.map_err(|error| failed(&error))?;
+    let Some(record) = found else { return Ok(Some("release disappeared from storage")) };
+    Ok(match history::verify(target, &record).map_err(|error| failed(&error))? {
+        Verification::Same => None,
+        foreign => Some(foreign.reason()),
+    })
+}
+
+/// A state in the words of the log.
+pub(super) fn described(state: &State) -> String {
     let with = |text: &str, reason: &str| match reason {
         "" => text.to_owned(),
         reason => format!("{text}: {reason}"),

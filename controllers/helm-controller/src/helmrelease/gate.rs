@@ -46,6 +46,14 @@ pub fn admit(release: &HelmRelease, behaviour: &Behaviour, now: Timestamp) -> Ga
     if release.suspend_state(now).is_suspended() {
         return Gate::Rest;
     }
+    configuration(release, behaviour)
+}
+
+/// Decides by what the object says that it wants: `Invalid`, `Stall` or `Proceed`.
+pub fn configuration(release: &HelmRelease, behaviour: &Behaviour) -> Gate {
+    if release.spec.chart.is_some() == release.spec.chart_ref.is_some() {
+        return Gate::Invalid;
+    }
     let checks = release.spec.health_check_exprs.iter().map(|check| HealthCheck {
         group: check.api_version.rsplit_once('/').map_or("", |(group, _)| group),
         kind: check.kind.as_deref().unwrap_or_default(),

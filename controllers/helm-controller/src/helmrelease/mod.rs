@@ -14,6 +14,7 @@ mod delete;
 mod dependencies;
 mod digest;
 mod drive;
+mod foresee;
 mod gate;
 pub mod history;
 mod identity;
@@ -21,7 +22,6 @@ mod ledger;
 mod memory;
 mod names;
 mod prepare;
-
 mod requests;
 mod revision;
 mod sources;
@@ -34,8 +34,10 @@ mod values;
 mod wake;
 
 pub use attempt::Attempt;
+pub use charts::Charts;
 pub use decide::Action;
 pub use digest::Error as SnapshotError;
+pub use foresee::{Ahead, Foreseen, Foresight, Turn, rollback_target};
 pub use history::Maker;
 pub use identity::{Defaults, Identities};
 pub use ledger::{Ledger, WriteError};
@@ -57,7 +59,6 @@ use runtime::status::Writer;
 use runtime::watch::{Change, Scope, Store};
 use runtime::{Handle, Key, Outcome, Priority, Reconciler, Recorder, Run, Severity};
 
-use charts::Charts;
 use gate::Gate;
 use ledger::Handled;
 use memory::{Memory, Records};

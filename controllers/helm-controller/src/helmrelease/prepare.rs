@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use ::release::{Cluster, Storage};
 use api::condition::{Reason, Type};
-use api::helm::{ChartNameChangeStrategy, ChartReferenceKind, HelmRelease, ValuesReferenceKind};
+use api::helm::{
+    ChartNameChangeStrategy, ChartReferenceKind, HelmRelease, HelmReleaseStatus, ValuesReferenceKind,
+};
 use api::meta::{Artifact, go_duration, keys};
 use api::object::Reconciled as _;
 use cel::HealthChecks;
@@ -84,13 +86,13 @@ impl HelmReleases {
             storage: Storage::new(&cluster, storage_namespace(object)),
             ..self.attempt(object, &cluster, run, chart, values, config_digest, oci_digest, checks)
         };
-        if let Some(why) = target_changed(object, ledger, attempt.chart.name()) {
+        if let Some(why) = target_changed(object, &mut ledger.status, attempt.chart.name()) {
             tracing::info!(
                 "release target configuration changed ({why}): running uninstall for current release"
             );
             return Box::pin(self.leave_target(&attempt, &cluster, ledger)).await;
         }
-        self.note_attempt(object, &attempt, ledger);
+        note_attempt(&attempt, &mut ledger.status);
         Box::pin(self.drive(&attempt, ledger, &run.key, fingerprint)).await
     }
 
@@ -227,7 +229,7 @@ impl HelmReleases {
             if contents.contains_key(&at) {
                 continue;
             }
-            match self.read_config(reference.kind, &Key::new(namespace, &reference.name)).await {
+            match read_config(&self.client, reference.kind, &Key::new(namespace, &reference.name)).await {
                 Ok(content) => _ = contents.insert(at, content),
                 Err(error) => return Err(fail(ledger, error.to_string())),
             }
@@ -240,30 +242,6 @@ impl HelmReleases {
                 Ok(composed.values)
             }
             Err(error) => Err(fail(ledger, error.to_string())),
-        }
-    }
-
-    async fn read_config(
-        &self,
-        kind: ValuesReferenceKind,
-        key: &Key,
-    ) -> Result<values::Content, runtime::Error> {
-        match kind {
-            ValuesReferenceKind::Secret => {
-                match Secret::read(&self.client, key.namespace(), key.name()).await {
-                    Ok(found) => Ok(Some(found.into_data())),
-                    Err(error) if error.is_not_found() => Ok(None),
-                    Err(error) => Err(error),
-                }
-            }
-            ValuesReferenceKind::ConfigMap => {
-                let path = runtime::client::object_path::<ConfigMap>(key);
-                let found = runtime::client::get::<ConfigMap>(&self.client, &path).await?;
-                Ok(found.map(|found| {
-                    let data = found.data.unwrap_or_default().into_iter();
-                    data.map(|(key, text)| (key, text.into_bytes())).collect::<BTreeMap<_, _>>()
-                }))
-            }
         }
     }
 
@@ -357,29 +335,55 @@ impl HelmReleases {
         ledger.status.storage_namespace = None;
         Ok(End::not_yet(Outcome::After(std::time::Duration::ZERO)))
     }
+}
 
-    /// Takes down what is about to be tried.
-    fn note_attempt(&self, object: &HelmRelease, attempt: &Attempt, ledger: &mut Ledger) {
-        let status = &mut ledger.status;
-        status.storage_namespace = Some(storage_namespace(object).to_owned());
-        let version = &attempt.chart.metadata.version;
-        if let Some(why) = requests::resets_failures(object, status, version, &attempt.values) {
-            tracing::debug!("resetting failure count ({why})");
-            requests::clear_failures(status);
+/// What a ConfigMap or Secret holds.
+pub(super) async fn read_config(
+    client: &kube::Client,
+    kind: ValuesReferenceKind,
+    key: &Key,
+) -> Result<values::Content, runtime::Error> {
+    match kind {
+        ValuesReferenceKind::Secret => match Secret::read(client, key.namespace(), key.name()).await {
+            Ok(found) => Ok(Some(found.into_data())),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        },
+        ValuesReferenceKind::ConfigMap => {
+            let path = runtime::client::object_path::<ConfigMap>(key);
+            let found = runtime::client::get::<ConfigMap>(client, &path).await?;
+            Ok(found.map(|found| {
+                let data = found.data.unwrap_or_default().into_iter();
+                data.map(|(key, text)| (key, text.into_bytes())).collect::<BTreeMap<_, _>>()
+            }))
         }
-        status.last_attempted_generation = object.metadata.generation.unwrap_or_default();
-        status.last_attempted_revision = Some(version.clone());
-        status.last_attempted_revision_digest =
-            Some(attempt.oci_digest.clone()).filter(|digest| !digest.is_empty());
-        status.last_attempted_config_digest = Some(attempt.config_digest.clone());
-        status.last_attempted_values_checksum = None;
-        status.last_release_revision = 0;
     }
 }
 
+/// Takes down what is about to be tried.
+pub(super) fn note_attempt(attempt: &Attempt, status: &mut HelmReleaseStatus) {
+    let object = &attempt.release;
+    status.storage_namespace = Some(storage_namespace(object).to_owned());
+    let version = &attempt.chart.metadata.version;
+    if let Some(why) = requests::resets_failures(object, status, version, &attempt.values) {
+        tracing::debug!("resetting failure count ({why})");
+        requests::clear_failures(status);
+    }
+    status.last_attempted_generation = object.metadata.generation.unwrap_or_default();
+    status.last_attempted_revision = Some(version.clone());
+    status.last_attempted_revision_digest =
+        Some(attempt.oci_digest.clone()).filter(|digest| !digest.is_empty());
+    status.last_attempted_config_digest = Some(attempt.config_digest.clone());
+    status.last_attempted_values_checksum = None;
+    status.last_release_revision = 0;
+}
+
 /// Why the release that was made is not the one that is wanted now, but one elsewhere or under another name.
-fn target_changed(object: &HelmRelease, ledger: &mut Ledger, chart: &str) -> Option<&'static str> {
-    let status = &mut ledger.status;
+pub(super) fn target_changed(
+    object: &HelmRelease,
+    status: &mut HelmReleaseStatus,
+    chart: &str,
+) -> Option<&'static str> {
     super::history::sort(&mut status.history);
     let stored = status.storage_namespace.as_deref().filter(|namespace| !namespace.is_empty())?;
     let current = status.history.first()?;
