@@ -17,7 +17,14 @@ pub fn print_value(value: &Value, out: &mut Vec<u8>) {
         Value::Nil => out.extend_from_slice(b"<no value>"),
         Value::Object(object) => match object.printed() {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => write(value, out),
+            None => {
+                let start = out.len();
+                write(value, out);
+                // What a pointer points to is printed, where it has no text of its own.
+                if object.kind() == "ptr" && object.text().is_none() && out.get(start) == Some(&b'&') {
+                    out.remove(start);
+                }
+            }
         },
         value => write(value, out),
     }

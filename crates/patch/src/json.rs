@@ -374,20 +374,7 @@ fn unfold(value: &mut Value) {
 
 /// The shape that Go gives a number that was read from JSON: an exponent from a million on.
 fn float(value: f64) -> Scalar {
-    Scalar::plain(go_float(value))
-}
-
-/// Go's `%g` with the fewest digits that read back the same.
-#[must_use]
-pub fn go_float(value: f64) -> String {
-    let text = format!("{value:e}");
-    let Some((digits, exponent)) = text.split_once('e') else { return text };
-    let power: i32 = exponent.parse().unwrap_or_default();
-    if (-4..6).contains(&power) {
-        return format!("{value}");
-    }
-    let sign = if power < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", power.abs())
+    Scalar::plain(gofloat::general(value))
 }
 
 /// A string in the style in which Go's YAML writes it.
@@ -513,7 +500,7 @@ mod tests {
             (1.5, "1.5"),
             (-2e21, "-2e+21"),
         ] {
-            assert_eq!(go_float(value), text);
+            assert_eq!(gofloat::general(value), text);
         }
     }
 }

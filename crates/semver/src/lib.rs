@@ -29,8 +29,8 @@ pub enum Error {
     #[error("version segment starts with 0")]
     LeadingZero,
     /// A number beyond 64 bits.
-    #[error("error parsing version segment: value out of range")]
-    OutOfRange,
+    #[error("error parsing version segment: strconv.ParseUint: parsing \"{0}\": value out of range")]
+    OutOfRange(String),
     /// A malformed pre-release.
     #[error("invalid prerelease string")]
     Prerelease,

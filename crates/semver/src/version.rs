@@ -236,7 +236,9 @@ fn is_identifier_byte(byte: u8) -> bool {
 }
 
 fn number(digits: &str) -> Result<u64, Error> {
-    digits.parse().map_err(|_| if digits.is_empty() { Error::Version } else { Error::OutOfRange })
+    digits
+        .parse()
+        .map_err(|_| if digits.is_empty() { Error::Version } else { Error::OutOfRange(digits.to_owned()) })
 }
 
 fn check_prerelease(pre: &str) -> Result<(), Error> {

@@ -17,7 +17,7 @@ impl Decimal {
         if !value.is_finite() {
             return None;
         }
-        let text = format!("{value:e}");
+        let text = gofloat::scientific(value);
         let (mantissa, exp) = text.split_once('e')?;
         let exp: i64 = exp.parse().ok()?;
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -51,10 +51,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
     Function::variadic("dict", &[], Any, dict),
     Function::new("values", &[Dict], |_, a| Ok(Value::list(entries(a.any(0)).into_values().collect()))),
-    Function::variadic("merge", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Target))),
-    Function::variadic("mustMerge", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Target))),
-    Function::variadic("mergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source))),
-    Function::variadic("mustMergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source))),
+    Function::variadic("merge", &[Dict], Dict, |_, a| merge(a, Wins::Target)),
+    Function::variadic("mustMerge", &[Dict], Dict, |_, a| merge(a, Wins::Target)),
+    Function::variadic("mergeOverwrite", &[Dict], Dict, |_, a| merge(a, Wins::Source)),
+    Function::variadic("mustMergeOverwrite", &[Dict], Dict, |_, a| merge(a, Wins::Source)),
     Function::new("deepCopy", &[Any], copied),
     Function::new("mustDeepCopy", &[Any], copied),
     Function::variadic("dig", &[], Any, dig),
@@ -85,30 +85,40 @@ enum Wins {
     Source,
 }
 
-fn merge(a: &[Value], wins: Wins) -> Value {
+fn merge(a: &[Value], wins: Wins) -> Outcome {
     let nil = |value: &Value| matches!(value, Value::Nil) || value.as_dict().is_some_and(|dict| dict.nil());
     let target = match a.any(0) {
         // It stays nil where there is nothing to merge.
-        value if nil(value) && a.iter().all(nil) => return plain(&Value::Nil),
+        value if nil(value) && a.iter().all(nil) => return Ok(plain(&Value::Nil)),
         value if nil(value) => Value::dict(BTreeMap::new()),
         value => plain(value),
     };
     for source in a.iter().skip(1) {
-        merge_into(&target, source, wins);
+        merge_into(&target, source, wins)?;
     }
-    target
+    Ok(target)
 }
 
-fn merge_into(target: &Value, source: &Value, wins: Wins) {
-    let (Some(into), Some(from)) = (target.as_dict(), source.as_dict()) else { return };
+fn merge_into(target: &Value, source: &Value, wins: Wins) -> Result<(), Fault> {
+    let (Some(into), Some(from)) = (target.as_dict(), source.as_dict()) else { return Ok(()) };
     if Rc::ptr_eq(&into.map, &from.map) {
-        return;
+        return Ok(());
     }
+    let set = |key: Str, value: Value| {
+        // The contents of files are bytes, and nothing else fits among them.
+        if matches!(target, Value::Object(_)) && !matches!(value, Value::Bytes(_)) {
+            return Err(
+                "reflect.Value.SetMapIndex: value of type interface {} is not assignable to type []uint8",
+            );
+        }
+        into.set(key, value);
+        Ok(())
+    };
     for (key, value) in from.entries() {
         let old = into.get(&key);
         if matches!(value, Value::Nil) {
             if wins == Wins::Source {
-                into.set(key, value);
+                set(key, value)?;
             }
             continue;
         }
@@ -116,15 +126,16 @@ fn merge_into(target: &Value, source: &Value, wins: Wins) {
             && old.as_dict().is_some()
             && value.as_dict().is_some()
         {
-            merge_into(old, &value, wins);
+            merge_into(old, &value, wins)?;
             if !empty(old) {
                 continue;
             }
         }
         if wins == Wins::Source || old.as_ref().is_none_or(empty) {
-            into.set(key, value);
+            set(key, value)?;
         }
     }
+    Ok(())
 }
 
 fn copied(_: &mut Exec<'_>, a: &[Value]) -> Outcome {

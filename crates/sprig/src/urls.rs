@@ -1,5 +1,7 @@
 //! URLs as Go takes them apart.
 
+mod host;
+
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Dict, Str as Text};
@@ -56,34 +58,6 @@ fn escape(text: &[u8], part: Part) -> String {
         }
     }
     out
-}
-
-/// A host, in which only what cannot stand there otherwise is escaped.
-fn unescape_host(text: &str) -> Result<Vec<u8>, String> {
-    if let Some(close) = text.rfind(']')
-        && let Some(at) = text.get(..close).and_then(|t| t.find("%25"))
-    {
-        let zone = unescape(text.get(at..close).unwrap_or_default())?;
-        let mut host = unescape_host(text.get(..at).unwrap_or_default())?;
-        host.extend(zone);
-        host.extend(unescape_host(text.get(close..).unwrap_or_default())?);
-        return Ok(host);
-    }
-    for (at, b) in text.bytes().enumerate() {
-        let code = text.get(at..at + 3).unwrap_or_default();
-        if b == b'%'
-            && code.as_bytes().get(1).copied().is_some_and(|b| b.is_ascii_digit() && b < b'8')
-            && code != "%25"
-        {
-            unescape(code)?;
-            return Err(format!("invalid URL escape {}", quote(code.as_bytes())));
-        }
-        let plain = b.is_ascii_alphanumeric() || b >= 0x80 || b"-_.~!$&'()*+,;=:[]<>\"%".contains(&b);
-        if !plain {
-            return Err(format!("invalid character {} in host name", quote(&[b])));
-        }
-    }
-    unescape(text)
 }
 
 fn unescape(text: &str) -> Result<Vec<u8>, String> {
@@ -189,17 +163,7 @@ fn authority(text: &str, url: &mut Url) -> Result<(), String> {
         let decode = |t: &str| unescape(t).map(|t| String::from_utf8_lossy(&t).into_owned());
         url.user = Some((decode(name)?, password.map(decode).transpose()?));
     }
-    let port = match host.rsplit_once(']') {
-        Some((_, port)) => port,
-        None if host.starts_with('[') => return Err("missing ']' in host".to_owned()),
-        None => host.rfind(':').and_then(|at| host.get(at..)).unwrap_or_default(),
-    };
-    let valid =
-        port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
-    if !valid {
-        return Err(format!("invalid port {} after host", quote(port.as_bytes())));
-    }
-    url.host = String::from_utf8_lossy(&unescape_host(host)?).into_owned();
+    url.host = String::from_utf8_lossy(&host::parse(&url.scheme, host)?).into_owned();
     Ok(())
 }
 

@@ -43,66 +43,111 @@ fn letter(c: char) -> bool {
     c.is_uppercase() || c.is_lowercase()
 }
 
+/// A character with its bytes, which are not UTF-8 where the character stands for what is none.
+struct Glyph<'t> {
+    c: char,
+    bytes: &'t [u8],
+}
+
+fn glyphs(text: &[u8]) -> Vec<Glyph<'_>> {
+    let mut at = 0;
+    let glyph = |(c, len): (char, usize)| {
+        let bytes = text.get(at..at + len).unwrap_or_default();
+        at += len;
+        Glyph { c, bytes }
+    };
+    chars(text).map(glyph).collect()
+}
+
+/// The next character that is UTF-8, and how many it takes to be behind it. Without one it is as if the one before went
+/// on to the end.
+fn next(text: &[Glyph<'_>], before: char) -> (char, usize) {
+    match text.iter().position(|glyph| glyph.c != char::REPLACEMENT_CHARACTER) {
+        Some(at) => (text.get(at).map_or(before, |glyph| glyph.c), at + 1),
+        None => (before, text.len()),
+    }
+}
+
+/// A run of characters that pass a test: the end of it, how long its last character is, and the character behind.
+fn run(text: &[Glyph<'_>], start: usize, first: char, test: impl Fn(char) -> bool) -> (usize, usize, char) {
+    let (mut end, mut last, mut c) = (start, 0, first);
+    while let Some(rest) = text.get(end..).filter(|rest| !rest.is_empty()) {
+        let len;
+        (c, len) = next(rest, c);
+        if !test(c) {
+            break;
+        }
+        (end, last) = (end + len, len);
+    }
+    (end, last, c)
+}
+
 /// The first word: its kind and its length in characters.
-fn word(text: &[char]) -> (Kind, usize) {
-    let Some(first) = text.first().copied() else { return (Kind::None, 0) };
-    let run = |test: &dyn Fn(char) -> bool| 1 + text.iter().skip(1).take_while(|c| test(**c)).count();
+fn word(text: &[Glyph<'_>]) -> (Kind, usize) {
+    let (first, start) = next(text, char::REPLACEMENT_CHARACTER);
     let small = |c: char| letter(c) && !c.is_uppercase();
-    if connector(first) {
-        return (Kind::Connector, run(&connector));
-    }
-    if punctuation(first) {
-        return (Kind::Punctuation, run(&punctuation));
-    }
-    if first.is_uppercase() {
-        let capitals = run(&|c: char| c.is_uppercase());
-        let next = text.get(capitals).copied();
-        let len = match next {
-            Some(c) if capitals > 1 && letter(c) => capitals - 1,
-            Some(c) if capitals == 1 && letter(c) => run(&small),
-            _ => capitals,
+    let (kind, end) = if first == char::REPLACEMENT_CHARACTER {
+        (Kind::None, start)
+    } else if connector(first) {
+        (Kind::Connector, run(text, start, first, connector).0)
+    } else if punctuation(first) {
+        (Kind::Punctuation, run(text, start, first, punctuation).0)
+    } else if first.is_uppercase() {
+        let (end, last, behind) = run(text, start, first, char::is_uppercase);
+        // The last capital of several begins the next word.
+        let end = match (letter(behind) && end < text.len(), end > start) {
+            (true, true) => end - last,
+            (true, false) => run(text, start, first, small).0,
+            (false, _) => end,
         };
-        return (Kind::Upper, len);
-    }
-    if letter(first) {
-        return (Kind::Letters, run(&small));
-    }
-    if first.is_numeric() {
-        return (Kind::Number, run(&|c: char| c.is_numeric()));
-    }
-    (Kind::Other, run(&|c: char| !(connector(c) || letter(c) || c.is_numeric() || punctuation(c))))
+        (Kind::Upper, end)
+    } else if letter(first) {
+        (Kind::Letters, run(text, start, first, small).0)
+    } else if first.is_numeric() {
+        (Kind::Number, run(text, start, first, char::is_numeric).0)
+    } else {
+        let other = |c: char| !(connector(c) || letter(c) || c.is_numeric() || punctuation(c));
+        (Kind::Other, run(text, start, first, other).0)
+    };
+    (kind, end)
 }
 
 struct Words<'a> {
-    rest: &'a [char],
-    out: String,
+    rest: &'a [Glyph<'a>],
+    out: Vec<u8>,
     separator: char,
 }
 
 impl<'a> Words<'a> {
-    fn next(&mut self) -> (Kind, &'a [char]) {
+    fn next(&mut self) -> (Kind, &'a [Glyph<'a>]) {
         let (kind, len) = word(self.rest);
         let (word, rest) = self.rest.split_at_checked(len).unwrap_or((self.rest, &[]));
         self.rest = rest;
         (kind, word)
     }
 
-    fn write(&mut self, kind: Kind, word: &[char]) {
-        match kind {
-            Kind::Upper => self.out.extend(word.iter().map(|c| lower(*c))),
-            Kind::Connector => self.out.extend(word.iter().map(|_| self.separator)),
-            _ => self.out.extend(word),
+    fn write(&mut self, kind: Kind, word: &[Glyph<'_>]) {
+        for glyph in word {
+            match kind {
+                Kind::Upper | Kind::Connector if connector(glyph.c) => self.push(self.separator),
+                Kind::Upper | Kind::Connector => self.push(lower(glyph.c)),
+                _ => self.out.extend_from_slice(glyph.bytes),
+            }
         }
+    }
+
+    fn push(&mut self, c: char) {
+        self.out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
 
     fn separate(&mut self, next: Kind) {
         if !matches!(next, Kind::None | Kind::Punctuation | Kind::Connector) {
-            self.out.push(self.separator);
+            self.push(self.separator);
         }
     }
 
     /// Words that stick to a number before them.
-    fn after_number(&mut self, mut kind: Kind, mut word: &'a [char]) -> (Kind, &'a [char]) {
+    fn after_number(&mut self, mut kind: Kind, mut word: &'a [Glyph<'a>]) -> (Kind, &'a [Glyph<'a>]) {
         while matches!(kind, Kind::Letters | Kind::Number) {
             self.write(kind, word);
             (kind, word) = self.next();
@@ -112,9 +157,9 @@ impl<'a> Words<'a> {
     }
 }
 
-pub(crate) fn lower_words(text: &[u8], separator: char) -> String {
-    let all: Vec<char> = chars(text).map(|(c, _)| c).collect();
-    let mut words = Words { rest: &all, out: String::with_capacity(all.len() + 8), separator };
+pub(crate) fn lower_words(text: &[u8], separator: char) -> Vec<u8> {
+    let all = glyphs(text);
+    let mut words = Words { rest: &all, out: Vec::with_capacity(text.len() + 8), separator };
     let (mut kind, mut current) = words.next();
     while !words.rest.is_empty() {
         if kind != Kind::Connector {
@@ -128,7 +173,7 @@ pub(crate) fn lower_words(text: &[u8], separator: char) -> String {
             Kind::Punctuation => {}
             _ if kind != Kind::Number => {
                 if kind != Kind::Connector && kind != Kind::Punctuation {
-                    words.out.push(separator);
+                    words.push(separator);
                 }
             }
             _ if words.rest.is_empty() => {}
@@ -136,13 +181,13 @@ pub(crate) fn lower_words(text: &[u8], separator: char) -> String {
                 let number = current;
                 (kind, current) = words.next();
                 if kind == Kind::Letters {
-                    words.out.push(separator);
+                    words.push(separator);
                     words.write(Kind::Number, number);
                     (kind, current) = words.after_number(kind, current);
                 } else {
                     words.write(Kind::Number, number);
                     if kind != Kind::Connector && kind != Kind::Punctuation {
-                        words.out.push(separator);
+                        words.push(separator);
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::error::ScalarError;
-use crate::number::{check_finite, json_float};
+use crate::number::check_finite;
 use crate::value::{check_duplicate, check_key};
 use crate::{Resolved, Value};
 
@@ -26,7 +26,7 @@ fn write(value: &Value, top: bool, out: &mut String) -> Result<(), ScalarError> 
             Resolved::UInt(value) => _ = write!(out, "{value}"),
             Resolved::Float(value) => {
                 check_finite(value, scalar.line())?;
-                out.push_str(&json_float(value));
+                out.push_str(&gofloat::json(value));
             }
             Resolved::Str(text) => write_go_json_string(&text, out),
         },

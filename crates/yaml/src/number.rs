@@ -20,29 +20,10 @@ pub(crate) fn yaml_float(value: f64) -> String {
         return "0".to_owned();
     }
     if value.fract() == 0.0 && value.abs() < 1e21 {
-        let digits = format!("{value}");
+        let digits = gofloat::plain(value);
         if digits.parse::<i64>().is_ok() || digits.parse::<u64>().is_ok() {
             return digits;
         }
     }
-    let shortest = format!("{value:e}");
-    let Some((mantissa, exponent)) = shortest.split_once('e') else { return shortest };
-    match exponent.parse::<i32>() {
-        Ok(-4..=5) => format!("{value}"),
-        Ok(exponent) => format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()),
-        Err(_) => shortest,
-    }
-}
-
-/// A finite float as Go's JSON writes it.
-pub(crate) fn json_float(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) {
-        return format!("{value}");
-    }
-    let shortest = format!("{value:e}");
-    match shortest.split_once('e') {
-        Some((mantissa, exponent)) if !exponent.starts_with('-') => format!("{mantissa}e+{exponent}"),
-        _ => shortest,
-    }
+    gofloat::general(value)
 }

@@ -23,17 +23,7 @@ struct GoFormatter;
 
 impl Formatter for GoFormatter {
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        let magnitude = value.abs();
-        if magnitude == 0.0 || (1e-6..1e21).contains(&magnitude) {
-            return write!(writer, "{value}");
-        }
-        let text = format!("{value:e}");
-        match text.split_once('e') {
-            Some((mantissa, exponent)) if !exponent.starts_with('-') => {
-                write!(writer, "{mantissa}e+{exponent}")
-            }
-            _ => writer.write_all(text.as_bytes()),
-        }
+        writer.write_all(gofloat::json(value).as_bytes())
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {

@@ -12,7 +12,7 @@ fn decimal(number: &Number) -> Option<Decimal> {
     if let Some(value) = number.as_i64() {
         return Some(Decimal { mantissa: i128::from(value), exponent: 0 });
     }
-    let text = format!("{:e}", number.as_f64()?);
+    let text = gofloat::scientific(number.as_f64()?);
     let (mantissa, exponent) = text.split_once('e')?;
     let exponent: i32 = exponent.parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -73,12 +73,12 @@ fn grouped(digits: &str) -> String {
 
 /// A number for people who read English: commas between the thousands, large and small ones with a power of ten.
 pub(super) fn number(value: f64) -> String {
-    let scientific = format!("{:e}", value.abs());
+    let scientific = gofloat::scientific(value.abs());
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if value < 0.0 { "-" } else { "" };
     if (-4..6).contains(&exponent) || value == 0.0 {
-        let plain = format!("{}", value.abs());
+        let plain = gofloat::plain(value.abs());
         return match plain.split_once('.') {
             Some((whole, fraction)) => format!("{sign}{}.{fraction}", grouped(whole)),
             None => format!("{sign}{}", grouped(&plain)),

@@ -32,19 +32,19 @@ pub fn format_float(value: f64, layout: Layout, precision: Option<usize>) -> Str
     match layout {
         Layout::Fixed => match precision {
             Some(precision) => format!("{sign}{magnitude:.precision$}"),
-            None => format!("{sign}{magnitude}"),
+            None => format!("{sign}{}", gofloat::plain(magnitude)),
         },
         Layout::Exponent => {
             let text = match precision {
                 Some(precision) => format!("{magnitude:.precision$e}"),
-                None => shortest(magnitude),
+                None => gofloat::scientific(magnitude),
             };
             format!("{sign}{}", exponent(&text))
         }
         Layout::General { large } => {
             let text = match precision {
                 Some(precision) => format!("{magnitude:.*e}", precision.max(1) - 1),
-                None => shortest(magnitude),
+                None => gofloat::scientific(magnitude),
             };
             let (mantissa, exp) = text.split_once('e').unwrap_or((&text, "0"));
             let exp: i32 = exp.parse().unwrap_or(0);
@@ -72,20 +72,6 @@ pub fn format_float(value: f64, layout: Layout, precision: Option<usize>) -> Str
             format!("{sign}{}", fixed(digits, exp, places))
         }
     }
-}
-
-/// The fewest digits that give the number back, with an exponent. Where two texts of that many are equally near, Go
-/// takes the one that is even, Rust the larger.
-fn shortest(magnitude: f64) -> String {
-    let text = format!("{magnitude:e}");
-    let digits = text.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
-    if digits < 16 {
-        return text;
-    }
-    let exact = format!("{magnitude:.40e}");
-    let behind = exact.get(digits + 1..).and_then(|rest| rest.split('e').next()).unwrap_or_default();
-    let tie = behind.starts_with('5') && behind.bytes().skip(1).all(|b| b == b'0');
-    if tie { format!("{magnitude:.*e}", digits - 1) } else { text }
 }
 
 /// Digits with a decimal point behind the first `exp + 1` of them.

@@ -87,7 +87,7 @@ impl Findings {
             Value::Number(value) if self.takes_any_scalar => match value.as_f64() {
                 // With the precision of 32 bits, as Go's reader of these files has it.
                 Some(float) if value.is_f64() => {
-                    patch::go_float((float as f32).to_string().parse().unwrap_or(float))
+                    gofloat::general((float as f32).to_string().parse().unwrap_or(float))
                 }
                 _ => value.to_string(),
             },

@@ -73,13 +73,7 @@ fn from_go_json(json: Json) -> Value {
     match json {
         Json::Number(number) if number.is_f64() => {
             let value = number.as_f64().unwrap_or_default();
-            Value::plain(match value.abs() {
-                size if !(1e-6..1e21).contains(&size) => {
-                    let text = format!("{value:e}");
-                    if text.contains("e-") { text } else { text.replace('e', "e+") }
-                }
-                _ => value.to_string(),
-            })
+            Value::plain(gofloat::json(value))
         }
         Json::Array(items) => Value::Seq(items.into_iter().map(from_go_json).collect()),
         Json::Object(object) => {

@@ -1,6 +1,6 @@
 //! YAML as JSON, the way sigs.k8s.io/yaml turns it.
 
-use patch::{JsonPatch, go_float};
+use patch::JsonPatch;
 use serde_json::{Map, Value as Json};
 use yaml::{Profile, ReadLimits, Resolved, Scalar, Value};
 
@@ -44,7 +44,7 @@ fn key_text(key: &Scalar) -> Result<String, String> {
             Resolved::Bool(value) => value.to_string(),
             Resolved::Int(value) => value.to_string(),
             Resolved::UInt(value) => value.to_string(),
-            Resolved::Float(value) => go_float(value),
+            Resolved::Float(value) => gofloat::general(value),
             Resolved::Str(text) => text.into_owned(),
         },
     })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use patch::{Create, FieldError, go_float, lookup, split_bracketed};
+use patch::{Create, FieldError, lookup, split_bracketed};
 use yaml::{Scalar, Style, Tag, Value};
 
 use crate::config::FieldSpec;
@@ -241,7 +241,7 @@ fn typed(value: &Scalar) -> Scalar {
 fn shown(value: &Scalar) -> String {
     match value.tag() {
         Tag::Int => value.text().parse::<i64>().unwrap_or_default().to_string(),
-        Tag::Float => go_float(value.text().parse::<f64>().unwrap_or_default()),
+        Tag::Float => gofloat::general(value.text().parse::<f64>().unwrap_or_default()),
         Tag::Bool => value.text().to_ascii_lowercase(),
         _ => value.text().to_owned(),
     }

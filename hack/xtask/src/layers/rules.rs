@@ -18,6 +18,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "cel",
             "chart",
             "envsubst",
+            "gofloat",
             "gotemplate",
             "kstatus",
             "kustomize",
