@@ -78,6 +78,8 @@ fn control_structures_choose_and_repeat() {
             "{{ range 9 }}{{ if eq . 1 }}{{ continue }}{{ end }}{{ if eq . 3 }}{{ break }}{{ end }}{{ . }}{{ end }}",
             "02",
         ),
+        ("{{ range 3 }}{{ . }}{{ range 0 }}{{ else }}-{{ break }}{{ end }},{{ end }}", "0-,1-,2-,"),
+        ("{{ range 3 }}{{ . }}{{ range 0 }}{{ else }}-{{ continue }}{{ end }},{{ end }}", "0-1-2-"),
         (
             "{{ define \"d\" }}<{{ . }}>{{ end }}{{ template \"d\" .i }}{{ block \"b\" .s }}{{ . }}{{ end }}",
             "<4>text",

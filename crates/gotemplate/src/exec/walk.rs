@@ -135,7 +135,11 @@ impl Exec<'_> {
             return self.fail(tree, format!("range can't iterate over {shown}"));
         }
         match other {
-            Some(other) if !ran => self.walk(tree, other, dot),
+            // A break there ends this range, which had nothing to go through, not one around it; a continue goes on there.
+            Some(other) if !ran => match self.walk(tree, other, dot)? {
+                Flow::Break => Ok(Flow::On),
+                flow => Ok(flow),
+            },
             _ => Ok(Flow::On),
         }
     }
