@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use gotemplate::Ty::{Int, Str as Text};
-use gotemplate::{Exec, Fault, Function, IntKind, ListType, Str, Value};
+use gotemplate::{Exec, Fault, Function, IntKind, ListType, Str, Value, chars};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use crate::args::{Args, Outcome};
@@ -95,10 +95,17 @@ fn plain(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
 /// All matches but the empty ones within a character.
 fn matches<'t>(regex: &'t Regex, text: &'t [u8]) -> impl Iterator<Item = Captures<'t>> + 't {
     regex.captures_iter(text).filter(|found| {
-        found.get(0).is_none_or(|whole| {
-            whole.start() != whole.end() || !matches!(text.get(whole.start()), Some(0x80..=0xbf))
-        })
+        found.get(0).is_none_or(|whole| !whole.is_empty() || !is_within_character(text, whole.start()))
     })
+}
+
+/// Whether a place is behind the first and before the last byte of a character. What is no UTF-8 is a character a byte.
+fn is_within_character(text: &[u8], at: usize) -> bool {
+    matches!(text.get(at), Some(0x80..=0xbf))
+        && (1..=3).any(|back| {
+            let rest = at.checked_sub(back).and_then(|start| text.get(start..)).unwrap_or_default();
+            chars(rest).next().is_some_and(|(_, len)| len > back)
+        })
 }
 
 fn find(regex: &Regex, text: &[u8]) -> Value {

@@ -59,6 +59,12 @@ fn texts() {
             r#""a\"b" "1"|'it's'|a 1 2"#,
         ),
         (r#"{{ abbrev 7 "hello world" }}|{{ substr 1 3 "hello" }}|{{ trunc -2 "abc" }}"#, "hell...|el|bc"),
+        // Bytes that are no UTF-8 are characters, and belong to the word before them.
+        (r#"{{ regexReplaceAllLiteral "|" (b64dec "NBSW") "a" | b64enc }}"#, "YTRhFGGWYQ=="),
+        (
+            r#"{{ snakecase (b64dec "Y3DP") | b64enc }} {{ kebabcase "HTTPServer é2X" }}"#,
+            "Y3DP http-server-é2-x",
+        ),
     ]);
     fails(&[(r#"{{ repeat -1 "a" }}"#, "error calling repeat: strings: negative Repeat count")]);
 }
@@ -69,6 +75,11 @@ fn numbers() {
         (
             r#"{{ float64 "1_0" }} {{ float64 "1__0" }} {{ float64 "0x1p-2" }} {{ subf "1_0" 1 }}"#,
             "10 0 0.25 9",
+        ),
+        // Of two texts that are equally near, the even one.
+        (
+            r#"{{ 92309999999919.125 }} {{ 92309999999919.125 | toJson }} {{ mulf 92309999999919.125 -27.657 }}"#,
+            "9.230999999991912e+13 92309999999919.12 -2.553017669997763e+15",
         ),
         (
             r#"{{ addf 0.1 0.2 }} {{ divf 1 3 }} {{ round 2.5 0 }} {{ int "0x1f" }} {{ int "1.00" }}"#,

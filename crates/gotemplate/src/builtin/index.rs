@@ -49,7 +49,11 @@ pub(super) fn index(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
                 } else if let Some(dict) = value.as_dict() {
                     entry(dict, index)?
                 } else {
-                    return Err(format!("can't index item of type {}", value.type_name()).into());
+                    return Err(format!(
+                        "can't index item of type {}",
+                        value.type_name().trim_start_matches('*')
+                    )
+                    .into());
                 }
             }
         };
