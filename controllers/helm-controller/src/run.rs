@@ -6,6 +6,7 @@ use api::helm::HelmRelease;
 use apply::{Policy, Targets};
 use artifact::{Fetcher, FetcherOptions};
 use runtime::client::Allow;
+use runtime::interrupt::Interrupts;
 use runtime::watch::Scope;
 use runtime::{Controller, Process};
 
@@ -48,6 +49,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         writer: controller.writer(MANAGER),
         events: process.events.clone(),
         wake: controller.handle(),
+        interrupts: gates.enabled("CancelHealthCheckOnNewRevision").then(Interrupts::default),
     }));
     let scope = Scope { namespace: process.namespace(), labels: String::new() };
     if gates.enabled("OOMWatch")

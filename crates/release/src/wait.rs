@@ -30,6 +30,9 @@ pub struct Waiting {
     pub checks: Option<Arc<HealthChecks>>,
     /// Ends the waits, and so the action, when it is cancelled; what was written is recorded as failed.
     pub cancel: CancellationToken,
+    /// Ends waits for objects by [`Strategy::Watch`] when it is cancelled, as a failure like any other. Waits for hooks and
+    /// deletions go on.
+    pub interrupt: CancellationToken,
 }
 
 /// What is waited for.
@@ -86,7 +89,9 @@ impl Waiting {
             Strategy::Watch => {
                 let rules = Rules { of: Of::Objects(self.jobs), checks: self.checks.clone() };
                 let objects: Vec<_> = objects.iter().copied().filter(|(object, _)| !paused(object)).collect();
-                self.settle(cluster, owner, rules, &objects, FailFast::On).await
+                let settled = self.settle(cluster, owner, rules, &objects, FailFast::On);
+                let interrupted = || Error::Wait(Error::Cancelled.to_string());
+                self.interrupt.run_until_cancelled(settled).await.ok_or_else(interrupted)?
             }
         }
     }

@@ -19,6 +19,7 @@ pub mod controller;
 mod error;
 pub mod events;
 pub mod gates;
+pub mod interrupt;
 mod key;
 pub mod lease;
 pub mod log;

@@ -14,12 +14,16 @@ mod cluster;
 #[path = "../helm_support/compare.rs"]
 mod compare;
 mod crash;
+mod cuts;
+mod diff;
 mod failures;
 mod holdings;
+mod interrupts;
 mod lives;
 mod peer;
 mod scene;
 mod sources;
 mod targets;
 mod tests;
+mod trap;
 mod whole;

@@ -37,6 +37,7 @@ pub fn waiting(attempt: &Attempt, timeout: Duration, waits: Waits) -> Waiting {
         timeout,
         checks: Some(Arc::clone(&attempt.checks)).filter(|checks| !checks.is_empty()),
         cancel: attempt.cancel.clone(),
+        interrupt: attempt.interrupt.clone(),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Attempt {
     pub checks: Arc<HealthChecks>,
     /// Ends waits when the process has no more time.
     pub cancel: CancellationToken,
+    /// Ends the wait for objects when there is something new to look at.
+    pub interrupt: CancellationToken,
     /// The algorithm of digests.
     pub algorithm: Algorithm,
     /// Gate `UseHelm3Defaults`.

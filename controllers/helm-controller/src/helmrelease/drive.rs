@@ -257,8 +257,8 @@ impl HelmReleases {
 
 impl End {
     /// Whether the object is left alone until its interval is over.
-    fn is_content(&self) -> bool {
-        matches!(self.outcome, Outcome::Interval(_)) && self.handled == super::ledger::Handled::Fully
+    pub(super) fn is_content(&self) -> bool {
+        self.content
     }
 }
 

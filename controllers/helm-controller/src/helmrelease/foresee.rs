@@ -122,6 +122,7 @@ impl Foresight {
             oci_digest,
             checks: Arc::new(checks),
             cancel: CancellationToken::new(),
+            interrupt: CancellationToken::new(),
             algorithm: self.behaviour.algorithm,
             helm_3: self.behaviour.helm_3,
             dns: self.behaviour.dns,

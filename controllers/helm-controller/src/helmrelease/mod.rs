@@ -55,6 +55,7 @@ use api::meta::Timestamp;
 use api::object::Reconciled as _;
 use artifact::{Algorithm, Fetcher};
 use runtime::configs::ConfigKind;
+use runtime::interrupt::Interrupts;
 use runtime::status::Writer;
 use runtime::watch::{Change, Scope, Store};
 use runtime::{Handle, Key, Outcome, Priority, Reconciler, Recorder, Run, Severity};
@@ -116,6 +117,7 @@ pub struct HelmReleases {
     writer: Writer<HelmRelease>,
     events: Recorder,
     wake: Handle,
+    interrupts: Option<Interrupts>,
     memory: Mutex<HashMap<Key, Memory>>,
 }
 
@@ -139,6 +141,8 @@ pub struct Parts {
     pub events: Recorder,
     /// Wakes objects.
     pub wake: Handle,
+    /// Gate `CancelHealthCheckOnNewRevision`.
+    pub interrupts: Option<Interrupts>,
 }
 
 /// How a run ends.
@@ -146,15 +150,17 @@ pub struct Parts {
 pub struct End {
     outcome: Outcome,
     handled: Handled,
+    /// Nothing is left to be done.
+    content: bool,
 }
 
 impl End {
     fn fully(outcome: Outcome) -> Self {
-        End { outcome, handled: Handled::Fully }
+        End { outcome, handled: Handled::Fully, content: false }
     }
 
     fn not_yet(outcome: Outcome) -> Self {
-        End { outcome, handled: Handled::NotYet }
+        End { outcome, handled: Handled::NotYet, content: false }
     }
 
     fn failed(error: impl Into<runtime::BoxError>) -> Self {
@@ -184,6 +190,7 @@ impl HelmReleases {
             writer: parts.writer,
             events: parts.events,
             wake: parts.wake,
+            interrupts: parts.interrupts,
             memory: Mutex::default(),
         }
     }
@@ -198,6 +205,9 @@ impl HelmReleases {
 
     /// Takes in a change of a HelmRelease, and wakes those that wait for it.
     pub fn observe(&self, change: &Change<HelmRelease>) {
+        if runtime::controller::matters(change) {
+            self.interrupt(&change.key, "HelmRelease", &change.key);
+        }
         let dependents = {
             let mut index = self.index();
             let news = match &change.after {
@@ -231,15 +241,28 @@ impl HelmReleases {
     pub fn source_changed(&self, news: &News) {
         let keys = self.index().behind(news);
         for key in keys {
+            self.interrupt(&key, news.kind.as_str(), &news.key);
             self.wake.enqueue(&key, Priority::High);
         }
     }
 
     /// Wakes those that use a ConfigMap or Secret.
-    pub fn config_changed(&self, kind: ConfigKind, key: &Key) {
-        let keys = self.index().referrers(&Reference::Config(kind, key.clone()));
+    pub fn config_changed(&self, kind: ConfigKind, changed: &Key) {
+        let keys = self.index().referrers(&Reference::Config(kind, changed.clone()));
+        let kind = match kind {
+            ConfigKind::ConfigMap => "ConfigMap",
+            ConfigKind::Secret => "Secret",
+        };
         for key in keys {
+            self.interrupt(&key, kind, changed);
             self.wake.enqueue(&key, Priority::High);
+        }
+    }
+
+    /// Ends the waits of a run in progress, for the sake of something new.
+    fn interrupt(&self, key: &Key, kind: &str, news: &Key) {
+        if let Some(interrupts) = &self.interrupts {
+            interrupts.interrupt(key, || format!("{kind}/{news}"));
         }
     }
 
@@ -250,6 +273,14 @@ impl HelmReleases {
     }
 
     async fn run(&self, object: Arc<HelmRelease>, run: &Run) -> Outcome {
+        let _running = self.interrupts.as_ref().map(|interrupts| interrupts.begin(&run.key));
+        if let Some(newer) = self.store.get(&run.key)
+            && (newer.metadata.generation, newer.requested_at())
+                != (object.metadata.generation, object.requested_at())
+        {
+            // It came before anybody could be interrupted.
+            self.interrupt(&run.key, "HelmRelease", &run.key);
+        }
         let mut ledger = Ledger::open(Arc::clone(&object), self.writer.clone(), self.behaviour.algorithm);
         // Boxed where the steps are deep: together they would not fit on the stack of a worker.
         match Box::pin(self.steps(&object, run, &mut ledger)).await {

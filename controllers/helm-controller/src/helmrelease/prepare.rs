@@ -93,7 +93,19 @@ impl HelmReleases {
             return Box::pin(self.leave_target(&attempt, &cluster, ledger)).await;
         }
         note_attempt(&attempt, &mut ledger.status);
-        Box::pin(self.drive(&attempt, ledger, &run.key, fingerprint)).await
+        let end = Box::pin(self.drive(&attempt, ledger, &run.key, fingerprint)).await?;
+        Ok(self.interrupted(&run.key, ledger, end))
+    }
+
+    /// A run that was interrupted and did not reach its goal gives way to the next one, and says so.
+    fn interrupted(&self, key: &Key, ledger: &mut Ledger, end: End) -> End {
+        let trigger = self.interrupts.as_ref().and_then(|all| all.trigger(key));
+        let Some(trigger) = trigger.filter(|_| !end.is_content()) else { return end };
+        let reason = Reason::HealthCheckCanceled;
+        ledger.not_ready(reason, &runtime::interrupt::message(&trigger));
+        tracing::info!(trigger, "New reconciliation triggered, canceling health checks");
+        self.emit(ledger, Severity::Normal, reason, &runtime::interrupt::event(&trigger));
+        End::not_yet(Outcome::After(std::time::Duration::ZERO))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one value")]
@@ -118,6 +130,7 @@ impl HelmReleases {
             storage: Storage::new(cluster, storage_namespace(object)),
             checks,
             cancel: run.cancel.clone(),
+            interrupt: self.interrupts.as_ref().map(|all| all.token(&run.key)).unwrap_or_default(),
             algorithm: self.behaviour.algorithm,
             helm_3: self.behaviour.helm_3,
             dns: self.behaviour.dns,
@@ -320,7 +333,7 @@ impl HelmReleases {
 
     /// Ends a run after which the release is as it is wanted.
     pub(super) fn content(&self, object: &HelmRelease) -> End {
-        End::fully(Outcome::Interval(object.spec.interval.to_std()))
+        End { content: true, ..End::fully(Outcome::Interval(object.spec.interval.to_std())) }
     }
 
     /// Uninstalls the release that was made elsewhere or under another name, and begins anew.

@@ -186,11 +186,11 @@ impl Kustomizations {
         ledger.phase = Some(Phase::Checking);
         ledger.revision.clone_from(&artifact.revision);
         ledger.draft.own(&parked.applied.inventory);
-        let message = format!("New reconciliation triggered by {trigger}");
+        let message = runtime::interrupt::message(trigger);
         ledger.draft.unhealthy(Reason::HealthCheckCanceled, message.clone());
         ledger.fail(Reason::HealthCheckCanceled, message);
         ledger.close().await?;
-        let text = format!("Health checks canceled due to new reconciliation triggered by {trigger}");
+        let text = runtime::interrupt::event(trigger);
         tracing::info!(revision = artifact.revision, "{text}");
         self.emit(ledger, Severity::Normal, &text, Some(artifact));
         Ok(Outcome::After(Duration::ZERO))
