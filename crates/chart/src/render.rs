@@ -32,6 +32,10 @@ pub struct Request {
     pub schemas: SchemaCheck,
 }
 
+/// From how many bytes on templates are compiled while the values are made ready: that takes milliseconds then, a thread
+/// some ten microseconds.
+const WORTH_A_THREAD: usize = 96 << 10;
+
 /// Rendered files by their full paths, `NOTES.txt` included, partials not.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -93,8 +97,21 @@ impl Chart {
         options: sprig::Options,
         warnings: &mut Warnings,
     ) -> Result<Files, Error> {
-        let values = self.ready_values(user, request, warnings)?;
-        self.templates()?.render(self, &values, request, options)
+        let (templates, values) = if self.template_bytes() < WORTH_A_THREAD {
+            let values = self.ready_values(user, request, warnings)?;
+            (self.templates(), values)
+        } else {
+            let values = || self.ready_values(user, request, warnings);
+            let (templates, values) = sprig::with_stack_beside(|| self.templates(), values)
+                .map_err(|error| Error::Render(error.to_string()))?;
+            (templates, values?)
+        };
+        templates?.render(self, &values, request, options)
+    }
+
+    fn template_bytes(&self) -> usize {
+        let own: usize = self.templates.iter().map(|file| file.data.len()).sum();
+        own + self.dependencies.iter().map(Chart::template_bytes).sum::<usize>()
     }
 
     /// The values, once the cluster's version is known to do.

@@ -140,9 +140,22 @@ impl Templates {
 /// # Errors
 /// [`Error::Thread`] when the thread cannot start, or panics.
 pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    with_stack_beside(work, || ()).map(|(found, ())| found)
+}
+
+/// As [`with_stack`], and meanwhile something else on this thread.
+///
+/// # Errors
+/// [`Error::Thread`] when the thread cannot start, or panics.
+pub fn with_stack_beside<T: Send, H>(
+    work: impl FnOnce() -> T + Send,
+    here: impl FnOnce() -> H,
+) -> Result<(T, H), Error> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK);
         let running = thread.spawn_scoped(scope, work).map_err(Error::Thread)?;
-        running.join().map_err(|_| Error::Thread(std::io::Error::other("it panicked")))
+        let done = here();
+        let found = running.join().map_err(|_| Error::Thread(std::io::Error::other("it panicked")))?;
+        Ok((found, done))
     })
 }

@@ -316,15 +316,23 @@ const KEYWORDS: &[(&str, Shape)] = &[
 
 /// The schemas under the chosen keywords.
 fn parts(map: &Map<String, Json>, chosen: impl Fn(&str) -> bool) -> impl Iterator<Item = &Json> {
-    let given = KEYWORDS.iter().filter(move |(key, _)| chosen(key));
-    let given = given.filter_map(|(key, shape)| Some((map.get(*key)?, *shape)));
-    let nodes = given.flat_map(|(value, shape)| -> Vec<&Json> {
-        match (shape, value) {
-            (Shape::List | Shape::OneOrList, Json::Array(items)) => items.iter().collect(),
-            (Shape::Map, Json::Object(map)) => map.values().collect(),
-            (Shape::One | Shape::OneOrList, value) => vec![value],
-            _ => Vec::new(),
-        }
+    // Most schemas have a few keys: they are looked up among the keywords, not the other way round.
+    let keyword = |key: &str| KEYWORDS.iter().position(|(keyword, _)| *keyword == key);
+    let mut given: Vec<(usize, &Json)> = map
+        .iter()
+        .filter(|(key, _)| chosen(key))
+        .filter_map(|(key, value)| Some((keyword(key)?, value)))
+        .collect();
+    given.sort_unstable_by_key(|(place, _)| *place);
+    let nodes = given.into_iter().flat_map(|(place, value)| {
+        let shape = KEYWORDS.get(place).map(|(_, shape)| *shape);
+        let (list, table, one) = match (shape, value) {
+            (Some(Shape::List | Shape::OneOrList), Json::Array(items)) => (Some(items), None, None),
+            (Some(Shape::Map), Json::Object(map)) => (None, Some(map), None),
+            (Some(Shape::One | Shape::OneOrList), value) => (None, None, Some(value)),
+            _ => (None, None, None),
+        };
+        list.into_iter().flatten().chain(table.into_iter().flat_map(Map::values)).chain(one)
     });
     nodes.filter(|node| node.is_object())
 }
