@@ -1,6 +1,8 @@
 //! Regular expressions with Go's syntax and Go's way of replacing and splitting.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use gotemplate::Ty::{Int, Str as Text};
 use gotemplate::{Exec, Fault, Function, IntKind, ListType, Str, Value, chars};
@@ -16,10 +18,10 @@ pub(crate) type Cache = HashMap<Str, Result<Regex, String>>;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("regexMatch", &[Text, Text], |e, a| {
-        Ok(must(e, a.bytes(0)).is_ok_and(|regex| regex.is_match(a.bytes(1))).into())
+        Ok(must(e, a.bytes(0)).is_ok_and(|regex| Seen::new(a.bytes(1)).is_match(&regex)).into())
     }),
     Function::new("mustRegexMatch", &[Text, Text], |e, a| {
-        Ok(must(e, a.bytes(0))?.is_match(a.bytes(1)).into())
+        Ok(Seen::new(a.bytes(1)).is_match(&must(e, a.bytes(0))?).into())
     }),
     Function::new("regexFind", &[Text, Text], |e, a| Ok(find(&plain(e, a.bytes(0))?, a.bytes(1)))),
     Function::new("mustRegexFind", &[Text, Text], |e, a| Ok(find(&must(e, a.bytes(0))?, a.bytes(1)))),
@@ -92,24 +94,58 @@ fn plain(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
     })
 }
 
-/// All matches but the empty ones within a character.
-fn matches<'t>(regex: &'t Regex, text: &'t [u8]) -> impl Iterator<Item = Captures<'t>> + 't {
-    regex.captures_iter(text).filter(|found| {
-        found.get(0).is_none_or(|whole| !whole.is_empty() || !is_within_character(text, whole.start()))
-    })
+/// A text as Go's expressions see it: each byte that is no UTF-8 is a U+FFFD.
+struct Seen<'t> {
+    text: &'t [u8],
+    seen: Cow<'t, [u8]>,
+    /// For each byte of what is seen the place in the text that it stands for; empty if both are the same.
+    places: Vec<usize>,
 }
 
-/// Whether a place is behind the first and before the last byte of a character. What is no UTF-8 is a character a byte.
-fn is_within_character(text: &[u8], at: usize) -> bool {
-    matches!(text.get(at), Some(0x80..=0xbf))
-        && (1..=3).any(|back| {
-            let rest = at.checked_sub(back).and_then(|start| text.get(start..)).unwrap_or_default();
-            chars(rest).next().is_some_and(|(_, len)| len > back)
+impl<'t> Seen<'t> {
+    fn new(text: &'t [u8]) -> Seen<'t> {
+        if std::str::from_utf8(text).is_ok() {
+            return Seen { text, seen: text.into(), places: Vec::new() };
+        }
+        let (mut seen, mut places, mut at) = (String::new(), Vec::new(), 0);
+        for (c, len) in chars(text) {
+            seen.push(c);
+            places.resize(seen.len(), at);
+            at += len;
+        }
+        Seen { text, seen: seen.into_bytes().into(), places }
+    }
+
+    fn is_match(&self, regex: &Regex) -> bool {
+        regex.is_match(&self.seen)
+    }
+
+    /// All matches but the empty ones within a character.
+    fn matches(&self, regex: &Regex) -> impl Iterator<Item = Captures<'_>> {
+        regex.captures_iter(&self.seen).filter(|found| {
+            found.get(0).is_none_or(|whole| {
+                !whole.is_empty() || !matches!(self.seen.get(whole.start()), Some(0x80..=0xbf))
+            })
         })
+    }
+
+    /// The bytes that a part of what is seen stands for.
+    fn part(&self, seen: Range<usize>) -> &'t [u8] {
+        if self.places.is_empty() {
+            return self.text.get(seen).unwrap_or_default();
+        }
+        let place = |at: usize| self.places.get(at).copied().unwrap_or(self.text.len());
+        self.text.get(place(seen.start)..place(seen.end)).unwrap_or_default()
+    }
+
+    fn len(&self) -> usize {
+        self.seen.len()
+    }
 }
 
 fn find(regex: &Regex, text: &[u8]) -> Value {
-    regex.find(text).map_or_else(|| "".into(), |found| found.as_bytes().to_vec().into())
+    let text = Seen::new(text);
+    regex.find(&text.seen).map_or_else(|| "".into(), |found| text.part(found.range()).to_vec().into())
 }
 
 fn limit(count: i64) -> usize {
@@ -122,20 +158,22 @@ fn nil() -> Value {
 }
 
 fn find_all(regex: &Regex, a: &[Value]) -> Outcome {
-    let found = matches(regex, a.bytes(1)).take(limit(a.int(2)));
-    let texts: Vec<_> = found.filter_map(|found| found.get(0).map(|m| m.as_bytes().to_vec())).collect();
+    let text = Seen::new(a.bytes(1));
+    let found = text.matches(regex).take(limit(a.int(2)));
+    let texts: Vec<_> =
+        found.filter_map(|found| found.get(0).map(|m| text.part(m.range()).to_vec())).collect();
     Ok(if texts.is_empty() { nil() } else { Value::strings(texts) })
 }
 
 fn replace(regex: &Regex, a: &[Value], expands: bool) -> Outcome {
-    let text = a.bytes(1);
+    let text = Seen::new(a.bytes(1));
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
-    for found in matches(regex, text) {
+    for found in text.matches(regex) {
         let Some(whole) = found.get(0) else { continue };
-        out.extend_from_slice(text.get(at..whole.start()).unwrap_or_default());
+        out.extend_from_slice(text.part(at..whole.start()));
         if expands {
-            expand(a.bytes(2), &found, &mut out);
+            expand(a.bytes(2), &text, &found, &mut out);
         } else {
             out.extend_from_slice(a.bytes(2));
         }
@@ -144,12 +182,12 @@ fn replace(regex: &Regex, a: &[Value], expands: bool) -> Outcome {
         }
         at = whole.end();
     }
-    out.extend_from_slice(text.get(at..).unwrap_or_default());
+    out.extend_from_slice(text.part(at..text.len()));
     Ok(out.into())
 }
 
 /// Appends a replacement with `$1`, `$name` and `${name}` filled in.
-fn expand(template: &[u8], found: &Captures<'_>, out: &mut Vec<u8>) {
+fn expand(template: &[u8], text: &Seen<'_>, found: &Captures<'_>, out: &mut Vec<u8>) {
     let mut rest = template;
     while let Some(at) = rest.iter().position(|b| *b == b'$') {
         out.extend_from_slice(rest.get(..at).unwrap_or_default());
@@ -174,7 +212,7 @@ fn expand(template: &[u8], found: &Captures<'_>, out: &mut Vec<u8>) {
             _ => found.name(&crate::regex_syntax::group_name(name)),
         };
         if let Some(group) = group {
-            out.extend_from_slice(group.as_bytes());
+            out.extend_from_slice(text.part(group.range()));
         }
         rest = inner.get(len + usize::from(braces)..).unwrap_or_default();
     }
@@ -182,29 +220,29 @@ fn expand(template: &[u8], found: &Captures<'_>, out: &mut Vec<u8>) {
 }
 
 fn split(regex: &Regex, a: &[Value]) -> Outcome {
-    let (text, count) = (a.bytes(1), a.int(2));
+    let (text, count) = (Seen::new(a.bytes(1)), a.int(2));
     if count == 0 {
         return Ok(nil());
     }
-    if text.is_empty() && !a.bytes(0).is_empty() {
+    if text.len() == 0 && !a.bytes(0).is_empty() {
         return Ok(Value::strings([""]));
     }
     let most = limit(count);
     let mut parts: Vec<&[u8]> = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for found in matches(regex, text).take(most) {
+    for found in text.matches(regex).take(most) {
         if count > 0 && parts.len() + 1 == most {
             break;
         }
         let Some(whole) = found.get(0) else { continue };
         end = whole.start();
         if whole.end() != 0 {
-            parts.push(text.get(begin..end).unwrap_or_default());
+            parts.push(text.part(begin..end));
         }
         begin = whole.end();
     }
     if end != text.len() {
-        parts.push(text.get(begin..).unwrap_or_default());
+        parts.push(text.part(begin..text.len()));
     }
     Ok(Value::strings(parts))
 }

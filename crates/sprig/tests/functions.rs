@@ -62,6 +62,10 @@ fn texts() {
         // Bytes that are no UTF-8 are characters, and belong to the word before them.
         (r#"{{ regexReplaceAllLiteral "|" (b64dec "NBSW") "a" | b64enc }}"#, "YTRhFGGWYQ=="),
         (
+            r#"{{ len (regexSplit "." (trunc 2 "本x") 4) }} {{ regexFind "^..x$" (printf "%s%s" (trunc 2 "本") "x") | len }}"#,
+            "3 3",
+        ),
+        (
             r#"{{ snakecase (b64dec "Y3DP") | b64enc }} {{ kebabcase "HTTPServer é2X" }}"#,
             "Y3DP http-server-é2-x",
         ),
