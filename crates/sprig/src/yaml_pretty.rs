@@ -89,7 +89,8 @@ fn mapping(
         if !std::mem::take(&mut on_line) {
             pad(indent, out);
         }
-        let long = key.contains(&b'\n') || key.len() > LONGEST_KEY;
+        let breaks = |text: &str| text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+        let long = key.len() > LONGEST_KEY || std::str::from_utf8(&key).is_ok_and(breaks);
         if long {
             out.push_str("? ");
         }

@@ -148,6 +148,7 @@ fn regular_expressions() {
 fn encodings() {
     gives(&[
         (r#"{{ toYaml (dict "k" "\tx\ny" "n" 1000000.0) }}"#, "k: \"\\tx\\ny\"\n\"n\": 1000000"),
+        (r#"{{ toYamlPretty (dict "\r" 1 "\u2028" 2) }}"#, "? \"\\r\"\n: 1\n? '\u{2028}'\n: 2"),
         (
             r#"{{ toYamlPretty (dict "a" "\u007f" "b" "\xff" "c" "x\ty\nz" "l" (list 1)) }}"#,
             "a: \"\\x7F\"\nb: !!binary /w==\nc: |-\n  x\ty\n  z\nl:\n  - 1",
