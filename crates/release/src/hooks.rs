@@ -12,6 +12,8 @@ use crate::write::{Conflicts, Deletion, Migrate, Propagation, masked};
 const BEFORE: &str = "before-hook-creation";
 const SUCCEEDED: &str = "hook-succeeded";
 const FAILED: &str = "hook-failed";
+/// The events of an uninstallation.
+const ENDINGS: [Event; 2] = [Event::PreDelete, Event::PostDelete];
 
 /// The hooks of an event by their place, in the order in which they run: by weight, then by name. One that names the
 /// event twice runs twice.
@@ -54,10 +56,30 @@ pub(crate) async fn run(
             return Err(error);
         }
     }
+    let goes = |place: &usize| {
+        release.hooks.get(*place).is_some_and(|hook| hook.delete_policies.iter().any(|own| own == SUCCEEDED))
+    };
+    if ENDINGS.contains(&event) && order.iter().any(goes) {
+        // An uninstallation that is cut off goes on with the same record: what leaves no other trace is written down.
+        session.record(release).await;
+    }
     for place in order.iter().rev() {
         delete_by_policy(session, release, *place, SUCCEEDED).await?;
     }
     Ok(())
+}
+
+/// Whether all hooks of an event have succeeded since a time: an uninstallation that was cut off does not run them again.
+pub(crate) fn are_done(hooks: &[Hook], event: Event, since: Option<chart::Time>) -> bool {
+    let order = order(hooks, event);
+    let Some(since) = since.filter(|_| !order.is_empty()) else { return false };
+    order.iter().filter_map(|place| hooks.get(*place)).all(|hook| {
+        let completed = hook.last_run.completed_at.map(|time| time.timestamp());
+        // One that belongs to both events may have run for the other one.
+        hook.last_run.phase == "Succeeded"
+            && completed >= Some(since.timestamp())
+            && !ENDINGS.iter().all(|ending| hook.events.contains(ending))
+    })
 }
 
 fn text<'k>(key: &'k str, value: &impl ToString) -> (&'k str, Value) {
@@ -199,6 +221,27 @@ mod tests {
         let mut hook: Hook = serde_json::from_value(json).unwrap();
         hook.events = events.to_vec();
         hook
+    }
+
+    #[test]
+    fn hooks_that_have_run_since_are_done() {
+        let time = |second: u8| {
+            serde_json::from_value(serde_json::json!(format!("2026-01-01T00:00:0{second}Z"))).ok()
+        };
+        let ran = |phase: &str, second: u8, events: &[Event]| {
+            let mut hook = hook("a", 0, events);
+            hook.last_run.phase = phase.to_owned();
+            hook.last_run.completed_at = time(second);
+            hook
+        };
+        let done = |hooks: &[Hook]| are_done(hooks, Event::PreDelete, time(5));
+        let ending = [Event::PreDelete];
+        assert!(done(&[ran("Succeeded", 6, &ending), ran("Failed", 6, &[Event::PostDelete])]));
+        assert!(!done(&[ran("Succeeded", 6, &ending), ran("Failed", 6, &ending)]));
+        assert!(!done(&[ran("Succeeded", 4, &ending)]), "at another time");
+        assert!(!done(&[ran("Succeeded", 6, &ENDINGS)]), "for which of them?");
+        assert!(!done(&[]));
+        assert!(!are_done(&[ran("Succeeded", 6, &ending)], Event::PreDelete, None));
     }
 
     #[test]

@@ -111,10 +111,12 @@ impl Uninstall {
             return Ok(release.clone());
         }
         let left = leftovers(session, release).await?;
+        // One that was cut off goes on.
+        let begun = release.info.deleted.filter(|_| release.info.status == Status::Uninstalling);
         release.info.status = Status::Uninstalling;
-        release.info.deleted = Some(now());
+        release.info.deleted = begun.or_else(|| Some(now()));
         "Deletion in progress (or silently failed)".clone_into(&mut release.info.description);
-        if self.hooks == Hooks::Run {
+        if self.hooks == Hooks::Run && !hooks::are_done(&release.hooks, Event::PreDelete, begun) {
             hooks::run(session, release, Event::PreDelete, Method::ServerSide).await?;
         }
         session.record(release).await;
@@ -139,6 +141,7 @@ impl Uninstall {
             }
         }
         if self.hooks == Hooks::Run
+            && !hooks::are_done(&release.hooks, Event::PostDelete, begun)
             && let Err(error) = hooks::run(session, release, Event::PostDelete, Method::ServerSide).await
         {
             problems.push(error);
@@ -149,6 +152,8 @@ impl Uninstall {
                 .to_owned();
         match self.history {
             History::Purge => {
+                // If this is cut off, the records go, and nothing else is done again.
+                session.record(release).await;
                 if let Err(error) = self.purge(session, &history).await {
                     problems.push(error);
                 }

@@ -14,7 +14,7 @@ mod uninstall;
 mod unlock;
 mod upgrade;
 
-pub use adopt::{adopt, found};
+pub use adopt::{adopt, catch_up, found};
 pub use install::install;
 pub use plan::{Planned, plan};
 pub use rollback::rollback;

@@ -82,12 +82,15 @@ async fn end(
         return Ok(());
     }
     let mut log = String::new();
+    let purged = ran.as_ref().is_ok_and(|outcome| {
+        outcome.writes.iter().any(|write| matches!(write, release::Written::Deleted { .. }))
+    });
     let noted = note(attempt, ledger, ran, current, Maker::Uninstall);
     let result = match noted {
         Ok(Ok(())) => {
             let same = latest(&mut ledger.status).is_some_and(|latest| latest.digest == current.digest);
             // One that was uninstalled before only loses its record.
-            if same && current.status != "uninstalled" { Err(Error::NoStorageUpdate) } else { Ok(()) }
+            if same && !purged { Err(Error::NoStorageUpdate) } else { Ok(()) }
         }
         Ok(Err(failed)) => {
             log = failed.log.to_string();

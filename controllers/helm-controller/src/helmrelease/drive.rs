@@ -54,6 +54,11 @@ impl HelmReleases {
                     }
                 },
             };
+            if let Some(last) = &last
+                && let Err(error) = Box::pin(act::catch_up(attempt, ledger, last)).await
+            {
+                return Ok(unclear(ledger, &error.to_string()));
+            }
             match Box::pin(self.turn(attempt, ledger, last, &mut done)).await? {
                 Turn::Next(last) => known = last,
                 Turn::Over(end) => {

@@ -105,6 +105,24 @@ fn is_own_work(last: &Release, version: i64, wanted: &Wanted<'_>) -> bool {
         && is_marked(last, wanted.release)
 }
 
+/// How Helm describes a revision that is an earlier one again; the number follows.
+pub const RETURNED: &str = "Rollback to ";
+
+/// Whether a record is that of a return to an earlier revision, which is over.
+pub fn is_returned(last: &Release) -> bool {
+    last.info.status == Status::Deployed && last.info.description.starts_with(RETURNED)
+}
+
+/// Whether a crash may have kept the last record out of a history: it is newer than all that is known, its objects are
+/// marked as the object's, and it is cut off, has failed or is a return to an earlier revision. One that was made to the
+/// end is [`State::Unrecorded`].
+pub fn is_missed(last: &Release, history: &[ReleaseSnapshot], release: &HelmRelease) -> bool {
+    let status = last.info.status;
+    newest(history).is_none_or(|known| last.version > known.version)
+        && (status.is_pending() || status == Status::Failed || is_returned(last))
+        && is_marked(last, release)
+}
+
 /// Whether the objects of a record carry the labels of an object.
 pub fn is_marked(record: &Release, release: &HelmRelease) -> bool {
     let marked = |key: &str, value: &str| {
@@ -222,6 +240,28 @@ mod tests {
             self.status.history[0].test_hooks = phase.map(|phase| hook(phase).into());
             self
         }
+    }
+
+    #[test]
+    fn what_a_crash_cut_off_is_missed() {
+        let missed = |version: i64, status: &str, description: &str, marked: bool| {
+            let mut last = record(status);
+            last.version = version;
+            last.info.description = description.to_owned();
+            if marked {
+                last.manifest =
+                    "helm.toolkit.fluxcd.io/name: r\nhelm.toolkit.fluxcd.io/namespace: n\n".to_owned();
+            }
+            let case = case();
+            is_missed(&last, &case.status.history, &case.release)
+        };
+        assert!(missed(2, "pending-upgrade", "Preparing upgrade", true));
+        assert!(missed(3, "failed", "Release unlocked from stale 'pending-upgrade' state", true));
+        assert!(missed(4, "deployed", "Rollback to 2", true));
+        assert!(!missed(1, "pending-upgrade", "", true), "it is known");
+        assert!(!missed(2, "pending-upgrade", "", false), "somebody else's");
+        assert!(!missed(2, "deployed", "Upgrade complete", true), "it is judged by what it is");
+        assert!(!missed(2, "uninstalled", "", true));
     }
 
     #[test]
