@@ -11,7 +11,7 @@ use runtime::watch::Scope;
 use runtime::{Controller, Process};
 
 use crate::flags::{Error, Flags};
-use crate::helmrelease::{Behaviour, Defaults, HelmReleases, Identities, MANAGER, Parts, Sources};
+use crate::helmrelease::{Behaviour, HelmReleases, Identities, MANAGER, Parts, Sources};
 use crate::oom::MemoryWatch;
 
 /// Environment variable with the host that artifacts of source-controller are fetched from instead.
@@ -31,11 +31,6 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         Controller::<HelmRelease>::new(client.clone(), &process.metrics, process.settings("helmrelease"));
     let mut policy = Policy::new(MANAGER, "helm.toolkit.fluxcd.io");
     policy.override_managers.clone_from(&own.override_manager);
-    let defaults = Defaults {
-        local: flags.common.default_service_account.clone(),
-        remote: own.default_kubeconfig_service_account.clone(),
-    };
-    let allow = Allow { insecure_tls: own.insecure_kubeconfig_tls };
     let targets = Targets::new(policy, Arc::new(|_| ()));
     let sources =
         Sources::new(client.clone(), gates.enabled("DirectSourceFetch"), gates.enabled("ExternalArtifact"));
@@ -45,7 +40,12 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         client: client.clone(),
         sources: sources.clone(),
         fetcher: fetcher_with(&flags, flags.own.http_retry)?,
-        identities: Identities::new(process.clients.clone(), targets, defaults, allow),
+        identities: Identities::new(
+            process.clients.clone(),
+            targets,
+            &flags.common.default_service_account,
+            allow(&flags, &gates),
+        ),
         writer: controller.writer(MANAGER),
         events: process.events.clone(),
         wake: controller.handle(),
@@ -95,6 +95,15 @@ pub fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
         dns: gates.enabled("AllowDNSLookups"),
         algorithm: flags.own.snapshot_digest_algo,
         override_managers: flags.own.override_manager.clone(),
+    }
+}
+
+/// What references to other clusters may do.
+pub fn allow(flags: &Flags, gates: &runtime::Gates) -> Allow {
+    Allow {
+        insecure_tls: flags.own.insecure_kubeconfig_tls,
+        object_level_identity: gates.enabled("ObjectLevelWorkloadIdentity"),
+        default_account: flags.own.default_kubeconfig_service_account.clone(),
     }
 }
 

@@ -46,7 +46,11 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
             }
         })
     };
-    let allow = Allow { insecure_tls: own.insecure_kubeconfig_tls };
+    let allow = Allow {
+        insecure_tls: own.insecure_kubeconfig_tls,
+        object_level_identity: gates.enabled("ObjectLevelWorkloadIdentity"),
+        default_account: own.default_kubeconfig_service_account.clone(),
+    };
     let targets = Targets::new(policy, listener);
     let identities =
         Identities::new(process.clients.clone(), targets, &flags.common.default_service_account, allow);

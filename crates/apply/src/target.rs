@@ -34,6 +34,14 @@ impl Targets {
         &self.policy
     }
 
+    /// The target of a key that is known.
+    pub fn find(&self, key: &str) -> Option<Target> {
+        let mut targets = lock(&self.targets);
+        let (target, used) = targets.get_mut(key)?;
+        *used = Instant::now();
+        Some(target.clone())
+    }
+
     /// The target of a key, which names the cluster and the identity (such as a hash of the kubeconfig and the
     /// impersonated user; never a credential in clear). `connect` is called when the key is new.
     pub fn get(&self, key: &str, connect: impl FnOnce() -> kube::Client) -> Target {

@@ -21,6 +21,7 @@ mod identity;
 mod kubeconfig;
 mod service;
 mod throttle;
+mod workload;
 
 pub use identity::{Identity, IdentityError};
 pub use kubeconfig::{Allow, KubeconfigSource};
@@ -99,7 +100,7 @@ impl Clients {
         }
         let user_agent = format!("{name}/{}", env!("CARGO_PKG_VERSION"));
         let throttle = Throttle::off();
-        let client = service_client(&config, &user_agent, metrics, &throttle)?;
+        let client = service_client(&config, &user_agent, metrics, &throttle, None)?;
         let probe = Request::head("/livez/ping").body(kube::client::Body::empty());
         let protected = match probe {
             Ok(request) => client
@@ -150,7 +151,20 @@ impl Clients {
         if let Some((namespace, name)) = impersonate {
             config.auth_info.impersonate = Some(format!("system:serviceaccount:{namespace}:{name}"));
         }
-        service_client(&config, &self.user_agent, &self.metrics, &self.throttle)
+        service_client(&config, &self.user_agent, &self.metrics, &self.throttle, None)
+    }
+
+    /// A client whose requests carry tokens that are asked for on the way.
+    fn with_tokens(
+        &self,
+        mut config: Config,
+        impersonate: Option<(&str, &str)>,
+        tokens: workload::Tokens,
+    ) -> Result<Client, Error> {
+        if let Some((namespace, name)) = impersonate {
+            config.auth_info.impersonate = Some(format!("system:serviceaccount:{namespace}:{name}"));
+        }
+        service_client(&config, &self.user_agent, &self.metrics, &self.throttle, Some(tokens))
     }
 }
 
@@ -159,6 +173,7 @@ fn service_client(
     user_agent: &str,
     metrics: &Metrics,
     throttle: &Throttle,
+    tokens: Option<workload::Tokens>,
 ) -> Result<Client, Error> {
     let problem = |error: kube::Error| Error::ClientConfig(error.to_string());
     let mut config = config.clone();
@@ -196,6 +211,7 @@ fn service_client(
         .layer(measured)
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer().map_err(problem)?)
+        .option_layer(tokens)
         .layer(config.extra_headers_layer().map_err(problem)?)
         .map_err(tower::BoxError::from)
         .service(builder(https));

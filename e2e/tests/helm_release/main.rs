@@ -9,6 +9,7 @@
 )]
 
 mod basics;
+mod cases;
 mod charts;
 mod cluster;
 #[path = "../helm_support/compare.rs"]
@@ -17,11 +18,13 @@ mod crash;
 mod cuts;
 mod diff;
 mod failures;
+mod flux;
 mod holdings;
 mod interrupts;
 mod lives;
 mod peer;
 mod scene;
+mod soak;
 mod sources;
 mod targets;
 mod tests;

@@ -13,7 +13,6 @@ use apply::{Policy, Targets};
 use chart::{Chart, Release};
 use clap::Args;
 use kube::ResourceExt as _;
-use runtime::client::Allow;
 use runtime::{Clients, Key, Recorder};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +21,7 @@ use super::disk;
 use crate::act::{self, Planned};
 use crate::flags::{BINARY, Flags};
 use crate::helmrelease::{
-    Action, Ahead, Attempt, Behaviour, Charts, Defaults, Foreseen, Foresight, Identities, MANAGER, Turn,
+    Action, Ahead, Attempt, Behaviour, Charts, Foreseen, Foresight, Identities, MANAGER, Turn,
 };
 use crate::run;
 
@@ -95,14 +94,14 @@ async fn diff(arguments: &Arguments, flags: &Flags) -> Result<ExitCode, String> 
     };
     let stop = CancellationToken::new();
     let targets = Targets::new(Policy::new(MANAGER, api::helm::GROUP), std::sync::Arc::new(|_| ()));
-    let defaults = Defaults {
-        local: flags.common.default_service_account.clone(),
-        remote: flags.own.default_kubeconfig_service_account.clone(),
-    };
-    let allow = Allow { insecure_tls: flags.own.insecure_kubeconfig_tls };
     let foresight = Foresight {
         client: client.clone(),
-        identities: Identities::new(clients, targets, defaults, allow),
+        identities: Identities::new(
+            clients,
+            targets,
+            &flags.common.default_service_account,
+            run::allow(flags, &gates),
+        ),
         charts: Charts::new(run::fetcher_with(flags, 0).map_err(|error| text(&error))?),
         // A gate that lets sources in changes nothing about what would become of the release.
         behaviour: Behaviour { external_artifact: true, ..run::behaviour(flags, &gates) },

@@ -15,7 +15,6 @@ pub struct Identities {
     clients: Clients,
     targets: Targets,
     default_account: String,
-    default_remote_account: String,
     allow: Allow,
 }
 
@@ -24,34 +23,20 @@ pub struct Identities {
 #[error("{text}")]
 pub struct Error {
     text: String,
-    /// Whether the Secret with the kubeconfig does not exist.
+    /// Whether the Secret or ConfigMap that describes the cluster does not exist.
     pub missing: bool,
-}
-
-/// Accounts for releases that name none.
-#[derive(Debug, Clone, Default)]
-pub struct Defaults {
-    /// In this cluster.
-    pub local: String,
-    /// In other clusters.
-    pub remote: String,
 }
 
 impl Identities {
     /// Acts as the controller itself, unless a release or a default says otherwise.
-    pub fn new(clients: Clients, targets: Targets, defaults: Defaults, allow: Allow) -> Self {
-        let Defaults { local, remote } = defaults;
-        Identities { clients, targets, default_account: local, default_remote_account: remote, allow }
+    pub fn new(clients: Clients, targets: Targets, default_account: &str, allow: Allow) -> Self {
+        Identities { clients, targets, default_account: default_account.to_owned(), allow }
     }
 
-    /// The account that a release is made as, if any.
+    /// The account that a release is made as, if any: in another cluster, too.
     pub fn account<'a>(&'a self, release: &'a HelmRelease) -> Option<&'a str> {
-        let default = match release.spec.kube_config {
-            None => &self.default_account,
-            Some(_) => &self.default_remote_account,
-        };
         let named = release.spec.service_account_name.as_deref().filter(|name| !name.is_empty());
-        named.or(Some(default.as_str()).filter(|name| !name.is_empty()))
+        named.or(Some(self.default_account.as_str()).filter(|name| !name.is_empty()))
     }
 
     /// The cluster of a release.
@@ -61,8 +46,7 @@ impl Identities {
     pub async fn of(&self, release: &HelmRelease) -> Result<Cluster, Error> {
         let (namespace, account) = (namespace(release), self.account(release));
         let reference = release.spec.kube_config.as_ref();
-        let found = self.clients.identity(namespace, account, reference, self.allow).await;
-        let client::Identity { name, client } = found.map_err(|error| {
+        let problem = |error: IdentityError| {
             let missing = error.is_not_found();
             let text = match &error {
                 IdentityError::Unreadable { secret, source } => {
@@ -74,8 +58,16 @@ impl Identities {
                 other => other.to_string(),
             };
             Error { text, missing }
-        })?;
-        let target = self.targets.get(&name, || client);
+        };
+        let found =
+            self.clients.identity(namespace, account, reference, &self.allow).await.map_err(problem)?;
+        let target = match self.targets.find(&found.name) {
+            Some(target) => target,
+            None => {
+                let client = self.clients.client_of(&found).await.map_err(problem)?;
+                self.targets.get(&found.name, || client)
+            }
+        };
         Ok(Cluster::new(target, MANAGER))
     }
 

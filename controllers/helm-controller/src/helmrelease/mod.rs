@@ -39,7 +39,7 @@ pub use decide::Action;
 pub use digest::Error as SnapshotError;
 pub use foresee::{Ahead, Foreseen, Foresight, Turn, rollback_target};
 pub use history::Maker;
-pub use identity::{Defaults, Identities};
+pub use identity::Identities;
 pub use ledger::{Ledger, WriteError};
 pub use requests::clear_failures;
 pub use sources::Sources;

@@ -3,7 +3,7 @@
 use api::kustomize::Kustomization;
 use apply::{Target, Targets};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use runtime::client::{self, Allow, IdentityError};
+use runtime::client::{Allow, IdentityError};
 use runtime::{Clients, Key};
 
 use super::gate::namespace;
@@ -50,8 +50,7 @@ impl Identities {
         let namespace = namespace(kustomization);
         let account = self.account(kustomization);
         let reference = kustomization.spec.kube_config.as_ref();
-        let found = self.clients.identity(namespace, account, reference, self.allow).await;
-        let client::Identity { name, client } = found.map_err(|error| match error {
+        let text = |error: IdentityError| match error {
             IdentityError::Unreadable { secret, source } => {
                 let why = match &reference.and_then(|reference| reference.secret_ref.as_ref()) {
                     Some(secret) if source.is_not_found() => format!("secrets \"{}\" not found", secret.name),
@@ -60,8 +59,16 @@ impl Identities {
                 format!("unable to read KubeConfig secret '{secret}' error: {why}")
             }
             other => other.to_string(),
-        })?;
-        Ok(Identity { target: self.targets.get(&name, || client), name })
+        };
+        let found = self.clients.identity(namespace, account, reference, &self.allow).await.map_err(text)?;
+        let target = match self.targets.find(&found.name) {
+            Some(target) => target,
+            None => {
+                let client = self.clients.client_of(&found).await.map_err(text)?;
+                self.targets.get(&found.name, || client)
+            }
+        };
+        Ok(Identity { target, name: found.name })
     }
 
     /// Whether the account exists that a Kustomization would delete its objects as. Asked where the account is used; what

@@ -6,11 +6,16 @@ use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig};
 use super::Secret;
 use crate::Error;
 
-/// What a kubeconfig from a Secret may do beyond its inline data.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a kubeconfig from a Secret may do beyond its inline data, and what a description of a cluster in a ConfigMap may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allow {
     /// `--insecure-kubeconfig-tls`: the server's certificate need not be valid.
     pub insecure_tls: bool,
+    /// Gate `ObjectLevelWorkloadIdentity`: tokens of other accounts than the controller's own may be used.
+    pub object_level_identity: bool,
+    /// The account whose tokens are used where a ConfigMap names none (`--default-kubeconfig-service-account`); empty for
+    /// the controller's own.
+    pub default_account: String,
 }
 
 /// A kubeconfig that was reduced to what cannot harm: server, TLS name, inline certificates and keys, user and password,
@@ -24,7 +29,7 @@ impl KubeconfigSource {
     ///
     /// # Errors
     /// When the key is missing or its content is not a kubeconfig.
-    pub fn from_secret(secret: &Secret, key: Option<&str>, allow: Allow) -> Result<Self, Error> {
+    pub fn from_secret(secret: &Secret, key: Option<&str>, allow: &Allow) -> Result<Self, Error> {
         let text = match key.filter(|key| !key.is_empty()) {
             Some(key) => secret.text(key).ok_or_else(|| {
                 Error::Kubeconfig(format!(
@@ -53,7 +58,7 @@ impl KubeconfigSource {
     }
 }
 
-fn sanitised(mut kubeconfig: Kubeconfig, allow: Allow) -> Kubeconfig {
+fn sanitised(mut kubeconfig: Kubeconfig, allow: &Allow) -> Kubeconfig {
     for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
         *cluster = Cluster {
             server: cluster.server.take(),
@@ -106,7 +111,7 @@ users:
     exec: {apiVersion: client.authentication.k8s.io/v1, command: evil}
 ";
         let parsed = Kubeconfig::from_yaml(text).unwrap();
-        let clean = sanitised(parsed.clone(), Allow::default());
+        let clean = sanitised(parsed.clone(), &Allow::default());
         let cluster = clean.clusters[0].cluster.as_ref().unwrap();
         assert_eq!(cluster.server.as_deref(), Some("https://example.test:6443"));
         assert_eq!(cluster.tls_server_name.as_deref(), Some("kube"));
@@ -120,7 +125,7 @@ users:
                 && user.client_key.is_none()
                 && user.impersonate.is_none()
         );
-        let insecure = sanitised(parsed, Allow { insecure_tls: true });
+        let insecure = sanitised(parsed, &Allow { insecure_tls: true, ..Allow::default() });
         assert_eq!(insecure.clusters[0].cluster.as_ref().unwrap().insecure_skip_tls_verify, Some(true));
     }
 }
