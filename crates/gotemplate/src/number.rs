@@ -165,33 +165,29 @@ pub fn parse_float(text: &str) -> Option<f64> {
         "nan" => return (unsigned.len() == text.len()).then_some(f64::NAN),
         _ => {}
     }
-    if let Some(hex) = lower.strip_prefix("0x") {
-        let value = hex_float(hex)?;
-        return Some(if text.starts_with('-') { -value } else { value });
-    }
-    if !lower.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-' | b'_')) {
+    let (digits, is_hex) = lower.strip_prefix("0x").map_or((&*lower, false), |digits| (digits, true));
+    if !separates_digits(digits, is_hex) {
         return None;
     }
-    let value: f64 = match between_digits(&lower) {
-        None => return None,
-        Some(false) => text.parse().ok()?,
-        Some(true) => text.replace('_', "").parse().ok()?,
+    let digits = digits.replace('_', "");
+    let magnitude = if is_hex {
+        hex_float(&digits)?
+    } else if digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-')) {
+        digits.parse().ok()?
+    } else {
+        return None;
     };
+    let value: f64 = if text.starts_with('-') { -magnitude } else { magnitude };
     value.is_finite().then_some(value)
 }
 
-/// Whether there are underscores; none when one of them does not stand between digits.
-fn between_digits(text: &str) -> Option<bool> {
+/// Whether each underscore stands between digits, or behind the prefix of a hexadecimal number.
+fn separates_digits(text: &str, is_hex: bool) -> bool {
     let bytes = text.as_bytes();
-    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_hexdigit);
-    let mut any = false;
-    for (at, _) in bytes.iter().enumerate().filter(|(_, b)| **b == b'_') {
-        any = true;
-        if !digit(at.checked_sub(1)) || !digit(Some(at + 1)) {
-            return None;
-        }
-    }
-    Some(any)
+    let is_digit = |b: &u8| if is_hex { b.is_ascii_hexdigit() } else { b.is_ascii_digit() };
+    let digit = |at: usize| bytes.get(at).is_some_and(is_digit);
+    let mut underscores = bytes.iter().enumerate().filter(|(_, b)| **b == b'_').map(|(at, _)| at);
+    underscores.all(|at| at.checked_sub(1).map_or(is_hex, digit) && digit(at + 1))
 }
 
 fn hex_float(text: &str) -> Option<f64> {
@@ -202,7 +198,7 @@ fn hex_float(text: &str) -> Option<f64> {
         return None;
     }
     let mut value = 0f64;
-    for c in whole.chars().filter(|c| *c != '_').chain(fraction.chars()) {
+    for c in whole.chars().chain(fraction.chars()) {
         value = value * 16.0 + f64::from(c.to_digit(16)?);
     }
     let shift = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;

@@ -25,7 +25,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// # Errors
 /// For infinities and what is no number, and for control characters that YAML cannot carry.
 pub fn to_yaml(value: &Value) -> Result<String, Fault> {
-    let mut text = yaml::to_yaml(&tree(value, 0)?).map_err(|error| Fault::Text(error.to_string()))?;
+    let tree = tree(value, 0).map_err(|fault| match fault {
+        Fault::Text(problem) if problem.starts_with("json: ") => {
+            Fault::Text(format!("error marshaling into JSON: {problem}"))
+        }
+        fault => fault,
+    })?;
+    let mut text = yaml::to_yaml(&tree).map_err(|error| Fault::Text(error.to_string()))?;
     if text.ends_with('\n') {
         text.pop();
     }
