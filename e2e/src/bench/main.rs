@@ -49,6 +49,9 @@ pub(crate) struct Releases {
     /// Measures only the controller of --flux-bin
     #[arg(long, requires = "flux_bin")]
     only_flux: bool,
+    /// How long runs at an interval of 5 s are watched, in seconds
+    #[arg(long, default_value_t = 30)]
+    idle: u64,
 }
 
 /// How much, and for how long.

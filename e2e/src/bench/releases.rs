@@ -23,6 +23,9 @@ use crate::requests::{self, Requests};
 const PATIENCE: Duration = Duration::from_secs(600);
 /// What runs on after the last object is Ready (events, status) belongs to the phase.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Runs because their time has come: nobody asked, and nothing has changed.
+const AT_INTERVAL: &str = "at interval";
+const INTERVAL: &str = "5s";
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 const CONTROLLER: &str = "helm-controller";
 
@@ -42,10 +45,13 @@ pub(crate) async fn run(options: &Releases) -> Result<()> {
         println!("\n{} / {}:", peer.title, ours.title);
         for (theirs, phase) in peer.phases.iter().zip(&ours.phases) {
             let ratio = |theirs: f64, ours: f64| theirs / ours.max(0.01);
+            let wall = match phase.name {
+                AT_INTERVAL => format!("{:>12}", ""),
+                _ => format!(" wall {:>6.1}x", ratio(theirs.wall.as_secs_f64(), phase.wall.as_secs_f64())),
+            };
             println!(
-                "{:<14} wall {:>6.1}x  controller's CPU {:>6.1}x  API server's CPU {:>5.1}x",
+                "{:<14}{wall}  controller's CPU {:>6.1}x  API server's CPU {:>5.1}x",
                 phase.name,
-                ratio(theirs.wall.as_secs_f64(), phase.wall.as_secs_f64()),
                 ratio(theirs.cpu, phase.cpu),
                 ratio(theirs.api_server_cpu, phase.api_server_cpu)
             );
@@ -233,6 +239,25 @@ async fn measure(title: &'static str, program: &Path, options: &Releases) -> Res
             async { tokio::try_join!(ask_all, converge(&releases, count, PATIENCE, handled)).map(|_| ()) };
         phases.push(meter.phase(phase, work).await?);
     }
+    let every = |object: &Value| {
+        let generation = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
+        object.pointer("/spec/interval").and_then(Value::as_str) == Some(INTERVAL)
+            && generation("/status/observedGeneration") == generation("/metadata/generation")
+            && is_ready(object)
+    };
+    let often = async {
+        for number in 0..count {
+            let patch = json!({"spec": {"interval": INTERVAL}});
+            releases.patch(&name(number), &PatchParams::default(), &Patch::Merge(&patch)).await?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(often, converge(&releases, count, PATIENCE, every))?;
+    let rest = async {
+        tokio::time::sleep(Duration::from_secs(options.idle)).await;
+        Ok(())
+    };
+    phases.push(meter.phase(AT_INTERVAL, rest).await?);
     let peak_mib = controller.process().peak_rss_kib().context("helm-controller is gone")? as f64 / 1024.0;
     Ok(Run { title, setup, phases: meter.requests(phases).await?, peak_mib })
 }
