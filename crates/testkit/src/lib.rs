@@ -19,6 +19,7 @@
 //! starting one: quicker while a test is being written. `MILLRACE_CONTROLLERS=target/debug` takes our controllers from
 //! there as they are, instead of asking cargo whether they are up to date.
 
+pub mod cases;
 mod control_plane;
 mod controller;
 pub mod git;

@@ -51,12 +51,45 @@ async fn a_failed_installation_is_left_for_inspection() -> Result<()> {
 async fn a_failed_installation_is_remedied_and_tried_again() -> Result<()> {
     let scene = Scene::new().await?;
     scene.chart("app", &charts::app("1.0.0")?).await?;
-    let remedy = json!({"install": {"remediation": {"retries": 1, "remediateLastFailure": true}}});
-    scene.release("app", stuck(true, remedy)).await?;
-    let object = scene.reason("app", "Stalled", "RetriesExceeded").await?;
+    let remedy = |more: Value| stuck(true, json!({"install": {"remediation": more}}));
+    scene.release("left", remedy(json!({"retries": 2}))).await?;
+    scene.release("gone", remedy(json!({"retries": 1, "remediateLastFailure": true}))).await?;
+
+    let object = scene.reason("left", "Stalled", "RetriesExceeded").await?;
+    assert_eq!(message(&object, "Stalled"), "Failed to install after 3 attempt(s)");
+    assert_eq!((reason(&object, "Ready"), reason(&object, "Remediated")), ("InstallFailed", ""));
+    assert_eq!(object["status"]["installFailures"], 3);
+    assert_eq!(history(&object), ["1 failed install"], "each try was the first one");
+    assert!(scene.object("apps/v1", "Deployment", "left").await?.is_some(), "the last one is left");
+    let remedies = scene.event("left", "Normal UninstallSucceeded").await?;
+    let remedies = remedies.iter().filter(|event| event.contains("UninstallSucceeded")).map(|event| {
+        event.rsplit_once(" (").and_then(|(_, count)| count.trim_end_matches(')').parse::<u32>().ok())
+    });
+    assert_eq!(remedies.flatten().sum::<u32>(), 2);
+
+    let object = scene.reason("gone", "Stalled", "RetriesExceeded").await?;
     assert_eq!(message(&object, "Stalled"), "Failed to install after 2 attempt(s)");
     assert_eq!(reason(&object, "Remediated"), "UninstallSucceeded");
-    assert!(scene.object("apps/v1", "Deployment", "app").await?.is_none());
+    assert!(scene.object("apps/v1", "Deployment", "gone").await?.is_none());
+    Ok(())
+}
+
+/// Case 41: what has failed is not waited for, however long one could.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_job_ends_the_wait() -> Result<()> {
+    let scene = Scene::new().await?;
+    let ns = scene.namespace.clone();
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: '{{ .Release.Name }}'}\nspec:\n  activeDeadlineSeconds: 1\n  template:\n\
+               \x20   spec: {restartPolicy: Never, nodeSelector: {no: such-node}, containers: [{name: job, image: job}]}\n";
+    let files = [("Chart.yaml", "apiVersion: v2\nname: job\nversion: 1.0.0\n"), ("templates/job.yaml", job)];
+    scene.chart("job", &charts::archive("job", &files)?).await?;
+    let chart = json!({"kind": "ExternalArtifact", "name": "job"});
+    scene.release("job", json!({"chartRef": chart, "timeout": "30m"})).await?;
+    let object = scene.reason("job", "Released", "InstallFailed").await?;
+    let text = format!(
+        "Helm install failed for release {ns}/job with chart job@1.0.0: failed early due to stalled resources: [Job/{ns}/job status: 'Failed'"
+    );
+    assert!(message(&object, "Released").starts_with(&text), "{}", message(&object, "Released"));
     Ok(())
 }
 
@@ -116,11 +149,23 @@ async fn requests_force_and_reset() -> Result<()> {
     scene.patch("app", ask("forceAt", "1")).await?;
     let object = scene.handled("app", "1").await?;
     assert_eq!(object["status"]["history"][0]["version"], 2, "an upgrade whatever the counters say");
+    let object = scene.reason("app", "Stalled", "RetriesExceeded").await?;
+    assert_eq!(object["status"]["installFailures"], 1, "which were not cleared");
+    assert_eq!(object["status"]["upgradeFailures"], 1);
     assert_eq!(object["status"]["lastHandledForceAt"], "1");
     scene.patch("app", ask("resetAt", "2")).await?;
     let object = scene.handled("app", "2").await?;
     assert_eq!(object["status"]["lastHandledResetAt"], "2");
-    assert_eq!(object["status"]["history"][0]["version"], 3);
+    assert_eq!(object["status"]["history"][0]["version"], 3, "one more cycle");
+    let object = scene.reason("app", "Stalled", "RetriesExceeded").await?;
+    assert_eq!(
+        (object["status"].get("installFailures"), &object["status"]["upgradeFailures"]),
+        (None, &json!(1)),
+        "counted from the beginning"
+    );
+    scene.reconcile("app", "3").await?;
+    let object = scene.get("app").await?;
+    assert_eq!(object["status"]["history"][0]["version"], 3, "an old request is none");
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 //! run, so that two namespaces can be compared.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kube::api::{Api, DynamicObject, ListParams};
@@ -50,7 +51,7 @@ impl Holdings {
     /// The objects, and the records of the release with what these hold.
     pub async fn look(&mut self) -> Result<(Vec<Value>, Vec<Value>)> {
         let (mut objects, mut records) = (Vec::new(), Vec::new());
-        for object in self.all().await? {
+        for object in self.settled().await? {
             if object["kind"] == "Secret" && object["type"] == "helm.sh/release.v1" {
                 records.push(record(&object)?);
             } else {
@@ -64,6 +65,18 @@ impl Holdings {
         objects.sort_by_key(|object| format!("{}/{}", object["kind"], object["metadata"]["name"]));
         records.sort_by_key(|record| record["release"]["version"].as_i64());
         Ok((self.anonymous(objects)?, self.anonymous(records)?))
+    }
+
+    /// What there is once everything is gone that is deleted: a rollback does not wait for that.
+    async fn settled(&self) -> Result<Vec<Value>> {
+        for _ in 0..600 {
+            let found = self.all().await?;
+            if found.iter().all(|object| object["metadata"].get("deletionTimestamp").is_none()) {
+                return Ok(found);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("something in {} is deleted, and does not go", self.namespace)
     }
 
     async fn all(&self) -> Result<Vec<Value>> {

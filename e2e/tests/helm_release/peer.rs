@@ -10,7 +10,7 @@ use testkit::Controller;
 use super::charts;
 use super::scene::{Scene, history};
 
-async fn started(scene: &Scene, program: &Path) -> Result<testkit::Running> {
+pub async fn started(scene: &Scene, program: &Path) -> Result<testkit::Running> {
     Controller::helm_at(scene.plane, program)?
         .flag(format!("--watch-label-selector=scene={}", scene.namespace))
         .flag("--feature-gates=ExternalArtifact=true")

@@ -2,8 +2,6 @@
 //! is a test of the crate notification-controller; `flux: NAME` is the case of that name in its `tests/providers/cases.json`,
 //! whose requests are compared with Flux's.
 
-use std::path::Path;
-
 const CASES: [(u8, &[&str]); 85] = [
     (1, &["an_event_is_delivered_once"]),
     (2, &["an_event_is_delivered_once", "a_window_ends"]),
@@ -92,34 +90,15 @@ const CASES: [(u8, &[&str]); 85] = [
     (85, &["two_replicas_share_the_work"]),
 ];
 
-fn sources(folder: &Path, all: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, all);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            all.push_str(&std::fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
 /// The table names tests that exist, and every case.
 #[test]
 fn every_case_has_its_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let controller = root.join("controllers/notification-controller");
-    let mut code = String::new();
-    sources(&root.join("e2e/tests/notification"), &mut code);
-    sources(&controller.join("src"), &mut code);
-    let compared = std::fs::read_to_string(controller.join("tests/providers/cases.json")).unwrap();
-    for (index, (number, tests)) in CASES.iter().enumerate() {
-        assert_eq!(usize::from(*number), index + 1);
-        for test in *tests {
-            let exists = match test.strip_prefix("flux: ") {
-                Some(name) => compared.contains(&format!("\"{name}\"")),
-                None => code.contains(&format!("fn {test}()")),
-            };
-            assert!(exists, "case {number}: there is no test {test}");
-        }
-    }
+    let controller = "controllers/notification-controller";
+    let compared = testkit::places::root().join(controller).join("tests/providers/cases.json");
+    let compared = std::fs::read_to_string(compared).unwrap();
+    let folders = ["e2e/tests/notification", &format!("{controller}/src")];
+    let with_flux = |test: &str| {
+        test.strip_prefix("flux: ").is_some_and(|name| compared.contains(&format!("\"{name}\"")))
+    };
+    testkit::cases::all_have_tests(&CASES, &folders, with_flux).unwrap();
 }

@@ -146,23 +146,24 @@ impl Stage {
             poddisruptionbudgets,persistentvolumeclaims,validatingwebhookconfigurations,mutatingwebhookconfigurations,\
             apiservices,customresourcedefinitions,priorityclasses,servicemonitors,podmonitors,prometheusrules";
         let kinds = KINDS.replace(' ', "");
-        let list = self.kubectl(&[
-            "get",
-            &kinds,
-            "-A",
-            "-l",
-            "app.kubernetes.io/managed-by=Helm",
-            "-o",
-            "json",
-            "--show-managed-fields",
-        ]);
-        let mut objects: Vec<Value> = list["items"].as_array().unwrap().clone();
-        objects.retain(|object| {
-            object["metadata"]["annotations"]["meta.helm.sh/release-name"] == release
-                && object["metadata"].get("ownerReferences").is_none()
-        });
-        objects.iter_mut().for_each(plain);
-        objects
+        let selector = "app.kubernetes.io/managed-by=Helm";
+        for _ in 0..600 {
+            let list =
+                self.kubectl(&["get", &kinds, "-A", "-l", selector, "-o", "json", "--show-managed-fields"]);
+            let mut objects: Vec<Value> = list["items"].as_array().unwrap().clone();
+            objects.retain(|object| {
+                object["metadata"]["annotations"]["meta.helm.sh/release-name"] == release
+                    && object["metadata"].get("ownerReferences").is_none()
+            });
+            // A rollback deletes, and does not wait: a definition that was in the newer revision goes when its finalizer
+            // does, which may be in the middle of the next action.
+            if objects.iter().all(|object| object["metadata"].get("deletionTimestamp").is_none()) {
+                objects.iter_mut().for_each(plain);
+                return objects;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("some objects of {release} are deleted, and do not go");
     }
 
     /// The names of the objects in a namespace, as `Kind/name`.
