@@ -147,7 +147,7 @@ impl Stage {
             apiservices,customresourcedefinitions,priorityclasses,servicemonitors,podmonitors,prometheusrules";
         let kinds = KINDS.replace(' ', "");
         let selector = "app.kubernetes.io/managed-by=Helm";
-        for _ in 0..600 {
+        for attempt in 0..600 {
             let list =
                 self.kubectl(&["get", &kinds, "-A", "-l", selector, "-o", "json", "--show-managed-fields"]);
             let mut objects: Vec<Value> = list["items"].as_array().unwrap().clone();
@@ -155,11 +155,22 @@ impl Stage {
                 object["metadata"]["annotations"]["meta.helm.sh/release-name"] == release
                     && object["metadata"].get("ownerReferences").is_none()
             });
-            // A rollback deletes, and does not wait: a definition that was in the newer revision goes when its finalizer
-            // does, which may be in the middle of the next action.
-            if objects.iter().all(|object| object["metadata"].get("deletionTimestamp").is_none()) {
+            // A rollback deletes, and does not wait.
+            let going: Vec<&Value> = objects
+                .iter()
+                .filter(|object| object["metadata"].get("deletionTimestamp").is_some())
+                .map(|object| &object["metadata"]["name"])
+                .collect();
+            if going.is_empty() {
                 objects.iter_mut().for_each(plain);
                 return objects;
+            }
+            // The API server may not be able to list the objects of a definition that was made a moment ago, and tries
+            // that again ever more rarely, after minutes at last, unless somebody touches the definition.
+            let touch = format!("e2e.millrace.dev/look={attempt}");
+            for name in going {
+                let arguments = ["annotate", "--overwrite", "crd", name.as_str().unwrap(), &touch];
+                _ = self.plane.kubectl().run(&arguments);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
