@@ -11,6 +11,10 @@ use runtime::options::{Binary, IntervalOptions, Options, go_bool, go_duration};
 use crate::command::{diff, template};
 
 /// The feature gates and their defaults.
+///
+/// Accepted and without effect: `AdoptLegacyReleases`, `CorrectDrift` and `DetectDrift`, as in Flux 1.6;
+/// `CacheSecretsAndConfigMaps`, since values are always read as they are now, which is what the gate gives away for fewer
+/// requests.
 pub const GATES: &[Gate] = &[
     Gate { name: "AdditiveCELDependencyCheck", default: false },
     Gate { name: "AdoptLegacyReleases", default: false },

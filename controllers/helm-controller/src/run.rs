@@ -25,6 +25,11 @@ const SOURCE_WATCHER: &str = "SOURCE_WATCHER_LOCALHOST";
 /// A flag or gate that cannot work.
 pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     let gates = flags.gates()?;
+    if gates.enabled("AdoptLegacyReleases") {
+        tracing::info!(
+            "warning: the 'AdoptLegacyReleases' feature gate is ignored and has no effect since v1.5.0, adoption of HelmRelease resources in legacy API versions is no longer supported"
+        );
+    }
     let own = &flags.own;
     let client = process.clients.own().clone();
     let controller =

@@ -91,6 +91,8 @@ struct Member {
     how: How,
     /// Something happened that only a read can judge.
     stale: bool,
+    /// No watch tells of it: it is read now and then.
+    unwatched: bool,
 }
 
 /// How a member's health is learnt.
@@ -208,6 +210,7 @@ impl Target {
                 seen: false,
                 job_with_ttl: wanted.job_with_ttl,
                 stale: how != How::Watched,
+                unwatched: false,
                 how,
             });
             resources.push(resource.ok());
@@ -258,6 +261,7 @@ impl HealthSet {
                     other => other,
                 };
                 member.stale = true;
+                member.unwatched = true;
             });
         }
     }
@@ -314,6 +318,15 @@ impl HealthSet {
         }
     }
 
+    /// Ends when something happens from now on to an object with a custom rule, or when the verdict may have come: for
+    /// owners who judge by more than the objects themselves. What cannot be watched is not told of: see
+    /// [`HealthSet::recheck_after`].
+    pub fn news(&self) -> std::pin::Pin<Box<tokio::sync::futures::Notified<'_>>> {
+        let mut news = Box::pin(self.waited.news.notified());
+        news.as_mut().enable();
+        news
+    }
+
     /// The error text when the time is up: everything that is not Current.
     pub fn timeout_error(&self) -> String {
         let members = lock(&self.waited.members);
@@ -331,7 +344,7 @@ impl HealthSet {
             .iter()
             .filter_map(|member| {
                 let unreadable = member.health.status == Status::Unknown && member.how == How::Custom;
-                if member.how == How::Polled || unreadable {
+                if member.how == How::Polled || member.unwatched || unreadable {
                     return Some(POLL);
                 }
                 let at = member.health.changes_at?;
@@ -350,7 +363,8 @@ impl HealthSet {
             .filter(|(_, m)| {
                 let by_time = m.health.changes_at.is_some_and(|at| at <= now);
                 let unreadable = m.how == How::Custom && m.health.status == Status::Unknown;
-                m.stale || by_time || unreadable || m.how == How::Polled || m.wants_pods()
+                let polled = m.unwatched || m.how == How::Polled;
+                m.stale || by_time || unreadable || polled || m.wants_pods()
             })
             .map(|(i, m)| (i, m.object.clone(), m.how, m.wants_pods()))
             .collect();
@@ -510,6 +524,7 @@ mod tests {
                 seen: false,
                 job_with_ttl: *name == "job",
                 how: How::Watched,
+                unwatched: false,
                 stale: false,
             })
             .collect();

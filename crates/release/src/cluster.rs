@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use apply::{Accept, Failure, Http, Mapping, Policy, Resource, Target};
+use apply::{Accept, Failure, Http, Mapping, NoMapping, Policy, Resource, Target};
 use chart::{Capabilities, Chart, Table};
 use object::{Gvk, ObjectRef};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::error::Error;
 pub struct Cluster {
     pub(crate) target: Target,
     manager: Arc<str>,
+    distrust: bool,
 }
 
 /// What the cluster serves may be this old when a chart asks for it. Definitions that we apply ourselves are known at
@@ -28,7 +29,24 @@ impl Cluster {
     /// The labels of the target's policy (`helm.toolkit.fluxcd.io/name`) make waiting cheap: one watch a kind covers
     /// the objects of all releases that carry them.
     pub fn new(target: Target, manager: &str) -> Cluster {
-        Cluster { target, manager: manager.into() }
+        Cluster { target, manager: manager.into(), distrust: false }
+    }
+
+    /// The same cluster, asked again at once what it serves whenever a kind is not found. Otherwise that is done at most
+    /// once a second, which is enough unless a hook makes a definition and the next one an object of it.
+    #[must_use]
+    pub fn distrusting(self) -> Cluster {
+        Cluster { distrust: true, ..self }
+    }
+
+    /// How a kind is served.
+    pub(crate) async fn resolve(&self, gvk: &Gvk) -> Result<Arc<Resource>, NoMapping> {
+        let found = self.mapping().resolve(gvk).await;
+        if self.distrust && matches!(found, Err(NoMapping::NoMatch(_))) {
+            self.mapping().invalidate();
+            return self.mapping().resolve(gvk).await;
+        }
+        found
     }
 
     /// A cluster of its own.

@@ -129,6 +129,10 @@ async fn run_one(
     let owner = session.owner.clone();
     match session.waiting.hook_done(session.cluster, &owner, &objects).await {
         Ok(()) => {
+            if built.iter().any(|object| object.resource.gvk.kind == "CustomResourceDefinition") {
+                // The next hook may be an object of it.
+                session.cluster.mapping().invalidate();
+            }
             set(release, place, "Succeeded", Some(now()));
             Ok(())
         }

@@ -1,58 +1,112 @@
 //! Readiness by the rules of Helm 3.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use apply::{Accept, Failure};
-use object::Gvk;
+use apply::{Accept, CustomHealth, FailFast, Failure, HealthMember, HealthRequest, HealthSet};
+use kstatus::{Health, Status};
+use object::{Gvk, Owner};
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::objects::Built;
 use crate::wait::Jobs;
 
-/// How often the objects are read. Helm's own pace: the rules look at objects (ReplicaSets, Pods) that no release owns.
-const POLL: Duration = Duration::from_secs(2);
+/// When an object that could not be read is read again. Helm's own pace.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How often one object may fail to be read.
 const RETRIES: usize = 30;
 
-/// Reads the objects again and again until all are ready.
+/// Waits until all objects are ready. They are read when a watch tells of news about one of them: what the rules look at
+/// besides (ReplicaSets, Pods) shows in the status of the objects themselves.
 pub(crate) async fn ready(
     cluster: &Cluster,
+    owner: &Owner,
     objects: &[&Built],
     jobs: Jobs,
     deadline: Instant,
 ) -> Result<(), Error> {
     let mut failures = vec![0; objects.len()];
+    if look_at_all(cluster, objects, jobs, &mut failures).await? == Look::Ready {
+        return Ok(());
+    }
+    let set = watched(cluster, owner, objects).await;
     loop {
-        let mut all = true;
-        for (object, failures) in objects.iter().zip(&mut failures) {
-            match look(cluster, object, jobs).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    all = false;
-                    break;
-                }
-                Err(Trouble::Read(failure)) if retryable(&failure) && *failures < RETRIES => {
-                    *failures += 1;
-                    all = false;
-                    break;
-                }
-                Err(Trouble::Read(failure)) => return Err(Error::of(&failure, Error::Wait)),
-                Err(Trouble::Failed(text)) => return Err(Error::Wait(text)),
-            }
-        }
-        if all {
-            return Ok(());
-        }
-        let next = Instant::now() + POLL;
-        if next > deadline {
-            sleep_until(deadline).await;
+        // From before the look on, so that nothing is missed.
+        let news = set.news();
+        let again = match look_at_all(cluster, objects, jobs, &mut failures).await? {
+            Look::Ready => return Ok(()),
+            Look::Failing => Some(AGAIN),
+            Look::NotYet => set.recheck_after(),
+        };
+        if Instant::now() >= deadline {
             return Err(Error::Wait("context deadline exceeded".to_owned()));
         }
-        sleep_until(next).await;
+        let until = again.map_or(deadline, |after| deadline.min(Instant::now() + after));
+        _ = timeout_at(until, news).await;
     }
+}
+
+/// The objects, watched for any news.
+async fn watched(cluster: &Cluster, owner: &Owner, objects: &[&Built]) -> HealthSet {
+    let members = objects.iter().filter(|object| is_judged(&object.reference.gvk));
+    let member = |object: &&Built| HealthMember { object: object.reference.clone(), job_with_ttl: false };
+    let custom = CustomHealth {
+        covers: Box::new(|_| true),
+        assess: Box::new(|_, _| Health::new(Status::InProgress, "")),
+    };
+    let request = HealthRequest {
+        objects: members.map(member).collect(),
+        fail_fast: FailFast::Off,
+        custom: Some(Arc::new(custom)),
+    };
+    cluster.target().watch_health(owner, request).await
+}
+
+/// What a look at the objects shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// All are ready.
+    Ready,
+    /// One is not.
+    NotYet,
+    /// One cannot be read.
+    Failing,
+}
+
+/// Looks at the objects up to the first that is not ready. `failures` counts how often each could not be read.
+async fn look_at_all(
+    cluster: &Cluster,
+    objects: &[&Built],
+    jobs: Jobs,
+    failures: &mut [usize],
+) -> Result<Look, Error> {
+    for (object, failures) in objects.iter().zip(failures) {
+        match look(cluster, object, jobs).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Look::NotYet),
+            Err(Trouble::Read(failure)) if retryable(&failure) && *failures < RETRIES => {
+                *failures += 1;
+                return Ok(Look::Failing);
+            }
+            Err(Trouble::Read(failure)) => return Err(Error::of(&failure, Error::Wait)),
+            Err(Trouble::Failed(text)) => return Err(Error::Wait(text)),
+        }
+    }
+    Ok(Look::Ready)
+}
+
+/// Whether the rules say anything about a kind.
+fn is_judged(gvk: &Gvk) -> bool {
+    matches!(
+        (gvk.group.as_str(), gvk.kind.as_str()),
+        ("", "Pod" | "PersistentVolumeClaim" | "Service" | "ReplicationController")
+            | ("apps", "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet")
+            | ("batch", "Job")
+            | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    )
 }
 
 enum Trouble {
@@ -72,14 +126,7 @@ fn retryable(failure: &Failure) -> bool {
 
 async fn look(cluster: &Cluster, object: &Built, jobs: Jobs) -> Result<bool, Trouble> {
     let gvk = &object.reference.gvk;
-    let known = matches!(
-        (gvk.group.as_str(), gvk.kind.as_str()),
-        ("", "Pod" | "PersistentVolumeClaim" | "Service" | "ReplicationController")
-            | ("apps", "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet")
-            | ("batch", "Job")
-            | ("apiextensions.k8s.io", "CustomResourceDefinition")
-    );
-    if !known {
+    if !is_judged(gvk) {
         return Ok(true);
     }
     let Some(live) = cluster.read(object, Accept::Object).await? else {

@@ -78,7 +78,7 @@ async fn resolve_with(
         let gvk = Gvk::new(&text("/apiVersion"), &text("/kind"));
         let resolved = match coming.iter().find(|resource| resource.gvk == gvk) {
             Some(resource) => Ok(Arc::clone(resource)),
-            None => cluster.mapping().resolve(&gvk).await,
+            None => cluster.resolve(&gvk).await,
         };
         let resource = match resolved {
             Ok(resource) => resource,

@@ -1,8 +1,9 @@
 //! Release records in the cluster: Secrets, exactly as Helm's driver keeps them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apply::{Accept, Content};
+use apply::{Accept, Answer, Content};
 use bytes::Bytes;
 use chart::{Driver, Release, Stamp, Status};
 use http::Method;
@@ -17,6 +18,8 @@ use crate::error::Error;
 pub struct Storage {
     cluster: Cluster,
     namespace: String,
+    /// Versions of the Secrets that were written through this value and its clones, by release and revision.
+    versions: Arc<Mutex<BTreeMap<(String, i64), String>>>,
 }
 
 /// A record that was written or deleted, in the order in which that happened. What failed is not there.
@@ -47,7 +50,26 @@ pub struct Revision {
 impl Storage {
     /// The records in a namespace.
     pub fn new(cluster: &Cluster, namespace: &str) -> Storage {
-        Storage { cluster: cluster.clone(), namespace: namespace.to_owned() }
+        Storage { cluster: cluster.clone(), namespace: namespace.to_owned(), versions: Arc::default() }
+    }
+
+    /// `metadata.resourceVersion` of the Secret that holds a revision, as the last write through this value or a clone of
+    /// it left it. `None` when there was none.
+    pub fn written(&self, name: &str, version: i64) -> Option<String> {
+        self.versions().get(&(name.to_owned(), version)).cloned()
+    }
+
+    fn versions(&self) -> MutexGuard<'_, BTreeMap<(String, i64), String>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, release: &Release, answer: &Answer) {
+        let metadata: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let key = (release.name.clone(), release.version);
+        match metadata.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+            Some(version) => _ = self.versions().insert(key, version.to_owned()),
+            None => _ = self.versions().remove(&key),
+        }
     }
 
     /// The namespace.
@@ -141,7 +163,10 @@ impl Storage {
         let body = self.body(release, Stamp::Created(Timestamp::now().as_second()), "create")?;
         let path = self.collection();
         match self.cluster.http().send(Method::POST, &path, Accept::Metadata, Content::Json, body).await {
-            Ok(_) => Ok(()),
+            Ok(answer) => {
+                self.note(release, &answer);
+                Ok(())
+            }
             Err(failure) if failure.code == 409 => {
                 // A request that was sent again after its connection broke finds its own record.
                 let own = self.get(&release.name, release.version).await?;
@@ -166,7 +191,7 @@ impl Storage {
         let body = self.body(release, Stamp::Modified(Timestamp::now().as_second()), "update")?;
         let path = self.item(&release.object_name());
         let sent = self.cluster.http().send(Method::PUT, &path, Accept::Metadata, Content::Json, body).await;
-        sent.map(|_| ()).map_err(|failure| Error::of(&failure, problem))
+        sent.map(|answer| self.note(release, &answer)).map_err(|failure| Error::of(&failure, problem))
     }
 
     /// Deletes a revision.

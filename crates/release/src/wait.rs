@@ -84,7 +84,8 @@ impl Waiting {
             Strategy::HooksOnly => Ok(()),
             Strategy::Legacy => {
                 let objects: Vec<&Built> = objects.iter().map(|(object, _)| *object).collect();
-                self.unless_cancelled(legacy::ready(cluster, &objects, self.jobs, self.deadline())).await?
+                let wait = legacy::ready(cluster, owner, &objects, self.jobs, self.deadline());
+                self.unless_cancelled(wait).await?
             }
             Strategy::Watch => {
                 let rules = Rules { of: Of::Objects(self.jobs), checks: self.checks.clone() };
@@ -200,7 +201,7 @@ impl Rules {
             || match self.of {
                 Of::Objects(Jobs::Complete) => false,
                 Of::Objects(Jobs::Started) => is_job(kind),
-                Of::Hooks => !is_job(kind),
+                Of::Hooks => !is_job(kind) && !is_definition(kind),
             }
     }
 
@@ -220,7 +221,8 @@ impl Rules {
         match self.of {
             Of::Objects(Jobs::Started) if is_job(kind) => started(live),
             Of::Hooks if is_pod(kind) => finished(live),
-            Of::Hooks if !is_job(kind) => Health::new(Status::Current, ""),
+            // Helm waits for Jobs and Pods. A definition is waited for, too: the next hook may be an object of it.
+            Of::Hooks if !is_job(kind) && !is_definition(kind) => Health::new(Status::Current, ""),
             _ => kstatus::assess(live, now),
         }
     }
@@ -236,7 +238,7 @@ impl Rules {
         let balanced = object.value.pointer("/spec/type").and_then(Value::as_str) == Some("LoadBalancer");
         match (self.of, kind.group.as_str()) {
             (_, "") if kind.kind == "Service" => !balanced,
-            (Of::Hooks, _) => !is_job(&kind) && !is_pod(&kind),
+            (Of::Hooks, _) => !is_job(&kind) && !is_pod(&kind) && !is_definition(&kind),
             (_, "") => matches!(
                 kind.kind.as_str(),
                 "ConfigMap" | "Secret" | "ServiceAccount" | "Endpoints" | "LimitRange" | "ResourceQuota"
@@ -256,6 +258,10 @@ impl Rules {
 
 fn is_job(kind: &GroupKind) -> bool {
     kind.group == "batch" && kind.kind == "Job"
+}
+
+fn is_definition(kind: &GroupKind) -> bool {
+    kind.group == "apiextensions.k8s.io" && kind.kind == "CustomResourceDefinition"
 }
 
 fn is_pod(kind: &GroupKind) -> bool {
@@ -318,5 +324,8 @@ mod tests {
         assert_eq!(judged(Of::Hooks, &pod, &phase("Failed")), Status::Failed);
         assert_eq!(judged(Of::Objects(Jobs::Complete), &pod, &phase("Failed")), Status::Current);
         assert_eq!(judged(Of::Hooks, &map, &json!({})), Status::Current);
+        let definition = GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition");
+        let new = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "status": {"conditions": []}});
+        assert_eq!(judged(Of::Hooks, &definition, &new), Status::InProgress);
     }
 }

@@ -19,11 +19,14 @@ use crate::{Error, Options};
 
 mod identity;
 mod kubeconfig;
+mod lean;
 mod service;
 mod throttle;
 mod workload;
 
 pub use identity::{Identity, IdentityError};
+pub(crate) use lean::without_managed_fields;
+
 pub use kubeconfig::{Allow, KubeconfigSource};
 pub use service::is_watch;
 pub use throttle::Throttle;
@@ -386,5 +389,6 @@ fn body(value: &serde_json::Value) -> Vec<u8> {
 }
 
 fn decode<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|source| Error::Decode { what: path.to_owned(), source })
+    let text = without_managed_fields(text);
+    serde_json::from_str(&text).map_err(|source| Error::Decode { what: path.to_owned(), source })
 }

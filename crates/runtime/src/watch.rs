@@ -293,10 +293,11 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
         }
         // The raw text is parsed straight into the type; kube's own guard builds a tree in between.
         let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        match serde_json::from_str(raw.get()) {
+        let text = crate::client::without_managed_fields(raw.get());
+        match serde_json::from_str(&text) {
             Ok(object) => Ok(Self::Valid(Box::new(object))),
             Err(error) => {
-                let named: Named = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+                let named: Named = serde_json::from_str(&text).map_err(serde::de::Error::custom)?;
                 Ok(Self::Invalid { metadata: Box::new(named.metadata), error: error.to_string() })
             }
         }

@@ -18,6 +18,7 @@ mod crash;
 mod cuts;
 mod diff;
 mod failures;
+mod fields;
 mod flux;
 mod holdings;
 mod interrupts;

@@ -1,4 +1,10 @@
 //! From the spec to the options of Helm's actions.
+//!
+//! Without effect are:
+//! - `disableOpenAPIValidation`, as it is in Flux: it decides whether Helm's client checks manifests against the API server's
+//!   schema, which the client leaves to an API server that checks fields itself (all since Kubernetes 1.25). The writes ask
+//!   for strict checks in either case.
+//! - `install.skipCRDs`, which Flux ignores, too: `install.crds` decides.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,7 +14,7 @@ use super::decide::{
 };
 use super::history::{self, Verification};
 use super::ledger::{Ledger, WriteError};
-use super::memory::Fingerprint;
+use super::memory::{Fingerprint, Record};
 use super::state::{State, Wanted, determine};
 use super::strategy::{Remediation, active_retry};
 use super::summary::{settle_failure, settle_remedy};
@@ -251,10 +251,17 @@ impl HelmReleases {
     /// Remembers that a release is in order.
     fn remember(&self, key: &Key, attempt: &Attempt, ledger: &Ledger, fingerprint: Option<Fingerprint>) {
         let newest = ledger.status.history.first().map(|snapshot| snapshot.version);
-        let record = self.records.last(&Key::new(attempt.storage.namespace(), &attempt.name()));
-        // A record that the watch has not shown yet is looked at once more.
+        let name = attempt.name();
+        // What this run wrote itself is newer than what the watch has shown.
+        let own = newest.and_then(|version| {
+            attempt
+                .storage
+                .written(&name, version)
+                .map(|resource_version| Record { version, resource_version })
+        });
+        let shown = || self.records.last(&Key::new(attempt.storage.namespace(), &name));
         let in_order = fingerprint
-            .zip(record.filter(|record| Some(record.version) == newest))
+            .zip(own.or_else(shown).filter(|record| Some(record.version) == newest))
             .map(|(fingerprint, record)| Fingerprint { record, ..fingerprint });
         self.memory().entry(key.clone()).or_default().in_order = in_order;
     }

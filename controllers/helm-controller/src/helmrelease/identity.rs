@@ -68,7 +68,13 @@ impl Identities {
                 self.targets.get(&found.name, || client)
             }
         };
-        Ok(Cluster::new(target, MANAGER))
+        let cluster = Cluster::new(target, MANAGER);
+        // What the cluster serves is asked again, as far as that counts, whatever this says: a kind that is not known is
+        // looked for again, and charts that ask for capabilities get those of now. So `true` needs nothing here.
+        Ok(match release.spec.persistent_client {
+            Some(false) => cluster.distrusting(),
+            Some(true) | None => cluster,
+        })
     }
 
     /// Whether the account exists that would uninstall a release, and its name.

@@ -27,8 +27,8 @@ pub struct Fingerprint {
     pub record: Record,
 }
 
-/// A record as the watch knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A record as the watch, or the answer to a write, knows it. The default is that of no record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// The revision.
     pub version: i64,

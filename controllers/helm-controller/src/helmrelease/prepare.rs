@@ -311,7 +311,7 @@ impl HelmReleases {
             chart: (artifact.digest.clone(), artifact.revision.clone()),
             config: config_digest.to_owned(),
             identity: self.identities.account(object).unwrap_or_default().to_owned(),
-            record: self.records.last(&Key::new(storage_namespace(object), &name))?,
+            record: self.records.last(&Key::new(storage_namespace(object), &name)).unwrap_or_default(),
         })
     }
 

@@ -79,10 +79,8 @@ impl Cluster {
 
     /// How it is reached; the token is not part of that.
     pub async fn config(&self) -> Result<Config, Error> {
-        let mut cluster = json!({"server": self.address});
-        if !self.ca.is_empty() {
-            cluster["certificate-authority-data"] = STANDARD.encode(&self.ca).into();
-        }
+        let ca = (!self.ca.is_empty()).then(|| STANDARD.encode(&self.ca));
+        let cluster = json!({"server": self.address, "certificate-authority-data": ca});
         let kubeconfig = json!({"apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "c", "cluster": cluster}], "users": [{"name": "c", "user": {}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}]});
