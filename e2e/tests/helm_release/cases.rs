@@ -53,7 +53,7 @@ const CASES: [(u8, &[&str]); 54] = [
     (42, &["definitions_and_their_objects"]),
     (43, &["rest_and_the_end"]),
     (44, &["rest_and_the_end"]),
-    (45, &["releases_are_made_as_their_account"]),
+    (45, &["releases_are_made_as_their_account", "a_release_lives_in_another_cluster"]),
     (46, &["releases_are_made_as_their_account"]),
     (47, &["an_action_that_was_cut_off_is_unlocked", "a_controller_killed_at_any_write_reaches_its_goal"]),
     (48, &["waits_and_ways_of_writing"]),

@@ -20,7 +20,7 @@ use crate::compare::differ;
 
 /// A hook that the API server refuses, in all charts.
 const FAILING: &str = "{{- if .Values.broken }}\napiVersion: v1\nkind: ConfigMap\n\
-    metadata: {name: Not_A_Name, annotations: {helm.sh/hook: post-upgrade}}\n{{- end }}\n";
+    metadata: {name: Not_A_Name, annotations: {helm.sh/hook: \"post-install,post-upgrade\"}}\n{{- end }}\n";
 /// Data of Secrets that is random.
 const RANDOM: [(&str, &[&str]); 2] = [
     ("password", &["rel-login/password"]),

@@ -24,6 +24,7 @@ mod holdings;
 mod interrupts;
 mod lives;
 mod peer;
+mod remote;
 mod scene;
 mod soak;
 mod sources;
