@@ -84,6 +84,10 @@ fn numbers() {
             r#"{{ float64 "0x_1_ap1_0" }} {{ float64 "1_e3" }} {{ float64 "0x1_p2" }} {{ float64 "0x1.8_8p0" }}"#,
             "26624 0 0 1.53125",
         ),
+        (
+            r#"{{ printf "%X %x %b %08X" (float64 "Inf") (float64 "-Inf") (float64 "NaN") (float64 "Inf") }}"#,
+            "+Inf -Inf NaN     +Inf",
+        ),
         // Of two texts that are equally near, the even one.
         (
             r#"{{ 92309999999919.125 }} {{ 92309999999919.125 | toJson }} {{ mulf 92309999999919.125 -27.657 }}"#,

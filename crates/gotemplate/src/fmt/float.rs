@@ -110,13 +110,14 @@ impl Printer<'_> {
             b'v' | b'g' | b'G' => format_float(value, general, given),
             b'e' | b'E' => format_float(value, Layout::Exponent, Some(given.unwrap_or(6))),
             b'f' | b'F' => format_float(value, Layout::Fixed, Some(given.unwrap_or(6))),
+            b'x' | b'X' | b'b' if !value.is_finite() => format_float(value, general, None),
             b'x' | b'X' => hexadecimal(value, given),
             b'b' => binary(value),
             _ => return false,
         };
         let mut text = match verb {
             b'E' | b'G' => text.replace('e', "E"),
-            b'X' => text.to_ascii_uppercase(),
+            b'X' if value.is_finite() => text.to_ascii_uppercase(),
             _ => text,
         };
         if !value.is_finite() {

@@ -155,7 +155,7 @@ impl Printer<'_> {
         }
         let pointer = object.type_name().starts_with('*');
         if pointer && depth > 0 {
-            self.out.extend_from_slice(b"0xc000000000");
+            self.out.extend_from_slice(b"0x2a0000000000");
             return true;
         }
         if pointer {
