@@ -19,10 +19,18 @@ use crate::compare::differ;
 
 /// Lives at a time.
 const AT_ONCE: usize = 6;
-/// Without `MILLRACE_ALL` one in so many writes is tried, from a random one on.
+/// Without `MILLRACE_ALL` one in so many cuts is tried, from a random one on.
 const SAMPLE: usize = 7;
 
-const ACTIONS: [&str; 5] = ["install", "upgrade", "rollback", "test", "uninstall"];
+const ACTIONS: [&str; 7] = [
+    "install",
+    "upgrade",
+    "rollback",
+    "test",
+    "uninstall",
+    "remedy of an installation",
+    "uninstall with history",
+];
 
 /// The hooks of the chart that may run again when their action does: each is deleted before it runs. `return` has no such
 /// policy, but bears the number of the revision that is returned to, in each attempt.
@@ -71,6 +79,15 @@ async fn reach(scene: &Scene, action: &str, goal: Option<Goal>) -> Result<()> {
 
 type Goal = fn(&Value) -> bool;
 
+/// Whether the records of a release are as they have to be, by their statuses.
+type Records = fn(&[&str]) -> bool;
+
+/// One revision is deployed: the last.
+fn deployed(records: &[&str]) -> bool {
+    let count = records.iter().filter(|status| **status == "deployed").count();
+    count == 1 && records.last() == Some(&"deployed")
+}
+
 impl Run {
     async fn new() -> Result<Self> {
         let plane = scene::plane().await?;
@@ -82,7 +99,7 @@ impl Run {
     }
 
     /// Waits until the goal of an action is reached that was begun after [`Trap::arm`], with a death on the way there.
-    async fn act(mut self, goal: Option<Goal>) -> Result<Self> {
+    async fn act(mut self, goal: Option<Goal>, wanted: Records) -> Result<Self> {
         let action = ACTIONS[self.seen.len()];
         let fell = tokio::select! {
             () = self.trap.fell() => true,
@@ -113,12 +130,7 @@ impl Run {
         objects.retain(|object| object["metadata"]["annotations"].get("helm.sh/hook").is_none());
         let statuses: Vec<_> =
             records.iter().map(|record| record["release"]["info"]["status"].as_str().unwrap()).collect();
-        let deployed = statuses.iter().filter(|status| **status == "deployed").count();
-        let fine = !statuses.iter().any(|status| status.starts_with("pending"))
-            && deployed == usize::from(goal.is_some())
-            && (goal.is_none() || statuses.last() == Some(&"deployed"))
-            && (goal.is_some() || statuses.is_empty());
-        if !fine {
+        if statuses.iter().any(|status| status.starts_with("pending")) || !wanted(&statuses) {
             self.problems.push(format!("{action}: records {statuses:?}"));
         }
         self.seen.push((objects, writes));
@@ -156,16 +168,17 @@ async fn live(at: Option<(usize, Cut)>) -> Result<Run> {
         })
     };
     let ready: Goal = |object| settled(object) && is(object, "Ready");
+    let stalled: Goal = |object| settled(object) && is(object, "Stalled");
 
     run.trap.arm(at);
     run.scene.release("rel", spec("1.0.0", json!({"color": "one"}), false)).await?;
-    run = run.act(Some(ready)).await?;
+    run = run.act(Some(ready), deployed).await?;
     run.trap.arm(at);
     run.scene.release("rel", spec("1.1.0", json!({"color": "two"}), false)).await?;
-    run = run.act(Some(ready)).await?;
+    run = run.act(Some(ready), deployed).await?;
     run.trap.arm(at);
     run.scene.release("rel", spec("1.0.0", json!({"color": "three", "broken": true}), false)).await?;
-    run = run.act(Some(|object| settled(object) && is(object, "Stalled"))).await?;
+    run = run.act(Some(stalled), deployed).await?;
     let object = run.scene.get("rel").await?;
     if scene::reason(&object, "Ready") != "RollbackSucceeded" {
         run.problems.push(format!("rollback: {}", scene::message(&object, "Stalled")));
@@ -175,10 +188,11 @@ async fn live(at: Option<(usize, Cut)>) -> Result<Run> {
     run.scene.ready("rel").await?;
     run.trap.arm(at);
     run.scene.release("rel", spec("1.1.0", json!({"color": "two"}), true)).await?;
-    run = run.act(Some(|object| settled(object) && is(object, "Ready") && is(object, "TestSuccess"))).await?;
+    let tested: Goal = |object| settled(object) && is(object, "Ready") && is(object, "TestSuccess");
+    run = run.act(Some(tested), deployed).await?;
     run.trap.arm(at);
     run.scene.releases.delete("rel", &Default::default()).await?;
-    run = run.act(None).await?;
+    run = run.act(None, |records| records.is_empty()).await?;
     watch.abort();
 
     for ((name, revision), ids) in &*jobs.lock().unwrap() {
@@ -187,6 +201,29 @@ async fn live(at: Option<(usize, Cut)>) -> Result<Run> {
             run.problems.push(format!("hook {name} of revision {revision} ran {} times", ids.len()));
         }
     }
+
+    // Once more: an installation that fails, and is removed or, when its retry fails, left; then it can be put right, and
+    // ended with its records kept.
+    let mut failing = spec("1.1.0", json!({"color": "two", "broken": true}), false);
+    failing["install"] =
+        json!({"replace": true, "remediation": {"retries": 0, "remediateLastFailure": true}});
+    failing["uninstall"] = json!({"keepHistory": true});
+    run.trap.arm(at);
+    run.scene.release("rel", failing.clone()).await?;
+    run = run.act(Some(stalled), |records| !records.contains(&"deployed")).await?;
+    failing["values"] = json!({"color": "two"});
+    run.scene.release("rel", failing).await?;
+    run.scene.ready("rel").await?;
+    if let Some(seen) = run.seen.last_mut() {
+        // What counts is that it can be put right.
+        seen.0 = run.holdings.look().await?.0;
+        seen.0.retain(|object| object["metadata"]["annotations"].get("helm.sh/hook").is_none());
+    }
+    run.trap.arm(at);
+    run.scene.releases.delete("rel", &Default::default()).await?;
+    run = run
+        .act(None, |records| records.last() == Some(&"uninstalled") && !records.contains(&"deployed"))
+        .await?;
     run.scene.controller.kill()?;
     Ok(run)
 }
@@ -221,7 +258,9 @@ async fn a_controller_killed_at_any_write_reaches_its_goal() -> Result<()> {
             }
         };
         for place in &run.fell {
-            *deaths.entry(place.split(' ').next().unwrap_or_default().to_owned()).or_default() += 1;
+            let action =
+                ACTIONS.iter().rfind(|action| place.starts_with(**action)).copied().unwrap_or_default();
+            *deaths.entry(action.to_owned()).or_default() += 1;
         }
         problems
             .extend(run.problems.iter().map(|problem| format!("{at:?} {problem}; deaths at {:?}", run.fell)));

@@ -155,6 +155,7 @@ pub fn decide(state: &State, facts: &Facts<'_>) -> Decision {
         State::OutOfSync(_) => unless_exhausted(Action::Upgrade, ReleaseAction::Upgrade, GaveUp::Upgrade),
         // It is taken into the history first.
         State::Unrecorded => plain(Next::Adopt),
+        State::HalfRemoved => run(Action::UninstallRemediation),
         State::Untested => Decision { settle_remedy: true, ..run(Action::Test) },
         State::InSync => {
             let next = if facts.forced { Next::Run(Action::Upgrade) } else { Next::Rest };

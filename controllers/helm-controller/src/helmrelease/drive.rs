@@ -357,6 +357,7 @@ pub(super) fn described(state: &State) -> String {
         State::Unrecorded => "release was made, but not recorded".to_owned(),
         State::OutOfSync(reason) => with("release out-of-sync with desired state", reason),
         State::Failed(reason) => with("release is in a failed state", reason),
+        State::HalfRemoved => "release is half removed".to_owned(),
         State::Untested => "release has not been tested".to_owned(),
         State::InSync => "release in-sync with desired state".to_owned(),
     }

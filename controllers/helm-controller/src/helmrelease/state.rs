@@ -24,6 +24,8 @@ pub enum State {
     OutOfSync(&'static str),
     /// Its last action failed.
     Failed(&'static str),
+    /// A crash cut its removal off.
+    HalfRemoved,
     /// Its tests have not run.
     Untested,
     /// It is what is wanted, as far as its record tells.
@@ -66,6 +68,9 @@ pub fn determine(last: Option<&Release>, wanted: &Wanted<'_>) -> Result<State, U
     let status = last.info.status;
     if status.is_pending() {
         return Ok(State::Locked(status));
+    }
+    if status == Status::Uninstalling && is_marked(last, wanted.release) {
+        return Ok(State::HalfRemoved);
     }
     let uninstalled = State::Absent("found uninstalled release in storage");
     let Some(current) = newest(&wanted.status.history) else {
@@ -114,12 +119,14 @@ pub fn is_returned(last: &Release) -> bool {
 }
 
 /// Whether a crash may have kept the last record out of a history: it is newer than all that is known, its objects are
-/// marked as the object's, and it is cut off, has failed or is a return to an earlier revision. One that was made to the
+/// marked as the object's, and it is cut off, has failed, is half removed or is a return to an earlier revision. One that was made to the
 /// end is [`State::Unrecorded`].
 pub fn is_missed(last: &Release, history: &[ReleaseSnapshot], release: &HelmRelease) -> bool {
     let status = last.info.status;
     newest(history).is_none_or(|known| last.version > known.version)
-        && (status.is_pending() || status == Status::Failed || is_returned(last))
+        && (status.is_pending()
+            || [Status::Failed, Status::Uninstalling].contains(&status)
+            || is_returned(last))
         && is_marked(last, release)
 }
 
@@ -258,10 +265,25 @@ mod tests {
         assert!(missed(2, "pending-upgrade", "Preparing upgrade", true));
         assert!(missed(3, "failed", "Release unlocked from stale 'pending-upgrade' state", true));
         assert!(missed(4, "deployed", "Rollback to 2", true));
+        assert!(missed(2, "uninstalling", "Deletion in progress (or silently failed)", true));
         assert!(!missed(1, "pending-upgrade", "", true), "it is known");
         assert!(!missed(2, "pending-upgrade", "", false), "somebody else's");
         assert!(!missed(2, "deployed", "Upgrade complete", true), "it is judged by what it is");
         assert!(!missed(2, "uninstalled", "", true));
+    }
+
+    #[test]
+    fn a_removal_that_was_cut_off_is_recognised() {
+        let removed = |marked: bool| {
+            let mut last = record("uninstalling");
+            if marked {
+                last.manifest =
+                    "helm.toolkit.fluxcd.io/name: r\nhelm.toolkit.fluxcd.io/namespace: n\n".to_owned();
+            }
+            case().with(|c| c.last = Some(last)).state()
+        };
+        assert_eq!(removed(true), Ok(State::HalfRemoved));
+        assert_ne!(removed(false), Ok(State::HalfRemoved));
     }
 
     #[test]
