@@ -252,12 +252,5 @@ fn float_text(value: f64) -> String {
     if single.is_infinite() {
         return if single > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
     }
-    let scientific = format!("{single:e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&exponent) {
-        return format!("{single}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
+    gofloat::general_of_single(value)
 }

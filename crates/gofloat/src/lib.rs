@@ -14,7 +14,8 @@ const FEWEST_OF_TIE: usize = 16;
 /// ```
 #[must_use]
 pub fn scientific(value: f64) -> String {
-    tie(value).unwrap_or_else(|| format!("{value:e}"))
+    let text = format!("{value:e}");
+    even(value, &text).unwrap_or(text)
 }
 
 /// Without an exponent, whatever the size.
@@ -25,10 +26,8 @@ pub fn scientific(value: f64) -> String {
 /// ```
 #[must_use]
 pub fn plain(value: f64) -> String {
-    match tie(value) {
-        None => format!("{value}"),
-        Some(text) => without_exponent(&text),
-    }
+    let text = format!("{value}");
+    even(value, &text).map_or(text, |even| without_exponent(&even))
 }
 
 /// As `encoding/json` writes it: with an exponent below 1e-6 and from 1e21 on.
@@ -69,11 +68,27 @@ pub fn general(value: f64) -> String {
     format!("{digits}e{sign}{:02}", power.abs())
 }
 
-/// The even one of two texts that are equally near, in scientific form; none if there is only one, or it is what Rust
-/// has.
-fn tie(value: f64) -> Option<String> {
-    let text = format!("{value:e}");
-    let digits = text.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+/// As [`general`], with the precision of 32 bits: Go's reader of YAML makes such texts of numbers where a text is wanted.
+///
+/// ```
+/// assert_eq!(gofloat::general_of_single(0.1234567891), "0.12345679");
+/// ```
+#[must_use]
+pub fn general_of_single(value: f64) -> String {
+    // The digits of a single are few enough for a double to have the same.
+    general((value as f32).to_string().parse().unwrap_or(value))
+}
+
+/// The even one of two texts that are equally near, in scientific form; none if there is only one. `text` is what Rust has,
+/// in whichever form.
+fn even(value: f64, text: &str) -> Option<String> {
+    let digits = |text: &str| text.bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+    // Zeros that only fill a place count, too: it tells most floats without another text.
+    if digits(text) < FEWEST_OF_TIE {
+        return None;
+    }
+    let shortest = format!("{value:e}");
+    let digits = digits(&shortest);
     if digits < FEWEST_OF_TIE {
         return None;
     }
@@ -81,7 +96,7 @@ fn tie(value: f64) -> Option<String> {
     let longer = format!("{value:.digits$e}");
     let is_tie = longer.split('e').next().is_some_and(|mantissa| mantissa.ends_with('5'));
     let even = format!("{value:.*e}", digits - 1);
-    (is_tie && even != text && even.parse() == Ok(value)).then_some(even)
+    (is_tie && even != shortest && even.parse() == Ok(value)).then_some(even)
 }
 
 fn without_exponent(text: &str) -> String {

@@ -17,16 +17,21 @@ pub fn print_value(value: &Value, out: &mut Vec<u8>) {
         Value::Nil => out.extend_from_slice(b"<no value>"),
         Value::Object(object) => match object.printed() {
             Some(text) => out.extend_from_slice(text.as_bytes()),
-            None => {
-                let start = out.len();
-                write(value, out);
-                // What a pointer points to is printed, where it has no text of its own.
-                if object.kind() == "ptr" && object.text().is_none() && out.get(start) == Some(&b'&') {
-                    out.remove(start);
-                }
-            }
+            None => write_pointed_to(value, out),
         },
         value => write(value, out),
+    }
+}
+
+fn write_pointed_to(value: &Value, out: &mut Vec<u8>) {
+    let start = out.len();
+    write(value, out);
+    if let Value::Object(object) = value
+        && object.kind() == "ptr"
+        && object.text().is_none()
+        && out.get(start) == Some(&b'&')
+    {
+        out.remove(start);
     }
 }
 
@@ -46,6 +51,17 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
 pub fn sprint(value: &Value) -> String {
     let mut out = Vec::new();
     write(value, &mut out);
+    readable(out)
+}
+
+/// A value in its default format; of a pointer without a text of its own, what it points to.
+pub(crate) fn sprint_pointed_to(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_pointed_to(value, &mut out);
+    readable(out)
+}
+
+fn readable(out: Vec<u8>) -> String {
     String::from_utf8(out).unwrap_or_else(|bad| crate::text::chars(bad.as_bytes()).map(|(c, _)| c).collect())
 }
 

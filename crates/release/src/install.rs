@@ -159,19 +159,19 @@ impl Install {
             Err((error, release)) => return Err(Box::new(session.fail(error, release))),
         };
         let Prepared { release, objects, existing, .. } = prepared;
-        let originals: Vec<Built> = existing.iter().filter_map(|i| objects.get(*i)).cloned().collect();
-        let custom = if self.ownership == Ownership::Take { Custom::ThreeWay } else { Custom::TwoWay };
-        let how = How { method: self.method, change: self.change, migrate: Migrate::Yes, custom };
         let mut looking = Looking::new(cluster, definitions);
         if self.namespaces == Namespaces::Create {
             looking.namespace(&self.namespace).await;
         }
-        looking.update(&originals, &objects, how).await;
-        let hooks: &[Event] = match self.hooks {
-            Hooks::Run => &[Event::PreInstall, Event::PostInstall],
-            Hooks::Skip => &[],
-        };
-        Ok(looking.plan(release, hooks, session.warnings))
+        looking.update(&chosen(&objects, &existing), &objects, self.how()).await;
+        let events = [Event::PreInstall, Event::PostInstall];
+        Ok(looking.plan(release, self.hooks, events, session.warnings))
+    }
+
+    /// How objects that exist are taken over.
+    fn how(&self) -> How {
+        let custom = if self.ownership == Ownership::Take { Custom::ThreeWay } else { Custom::TwoWay };
+        How { method: self.method, change: self.change, migrate: Migrate::Yes, custom }
     }
 
     /// Everything up to the stored record.
@@ -312,10 +312,7 @@ impl Install {
         } else if existing.is_empty() {
             create(session, objects, self.method).await?
         } else {
-            let adopted: Vec<Built> = existing.iter().filter_map(|i| objects.get(*i)).cloned().collect();
-            let custom = if self.ownership == Ownership::Take { Custom::ThreeWay } else { Custom::TwoWay };
-            let how = How { method: self.method, change: self.change, migrate: Migrate::Yes, custom };
-            let (updated, result) = update(session, &adopted, objects, how).await;
+            let (updated, result) = update(session, &chosen(objects, &existing), objects, self.how()).await;
             result?;
             updated.live
         };
@@ -336,6 +333,11 @@ struct Prepared {
     existing: Vec<usize>,
     /// The last revision, when the name is used again.
     last: Option<Release>,
+}
+
+/// The objects at some places.
+fn chosen(objects: &[Built], places: &[usize]) -> Vec<Built> {
+    places.iter().filter_map(|place| objects.get(*place)).cloned().collect()
 }
 
 fn in_use() -> Error {

@@ -7,7 +7,7 @@ use chart::{Release, Status};
 
 use crate::action::Session;
 use crate::error::Error;
-use crate::objects::{Built, build};
+use crate::objects::{Built, build, without};
 use crate::ownership;
 use crate::storage::Revision;
 use crate::update::remove;
@@ -57,7 +57,7 @@ pub(crate) async fn sweep(
     release: &Release,
 ) -> Result<(), Error> {
     let mut problems = Vec::new();
-    for object in left.iter().filter(|object| !wanted.iter().any(|other| other.same(object))) {
+    for object in without(left, wanted) {
         if let Ok(Some(live)) = session.cluster.read(object, Accept::Metadata).await
             && ownership::check(&live, &release.name, &release.namespace).is_ok()
             && let Err(error) = remove(session, object).await

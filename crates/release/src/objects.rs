@@ -19,6 +19,11 @@ pub(crate) struct Built {
     pub value: Value,
 }
 
+/// The objects that are not among others.
+pub(crate) fn without<'b>(objects: &'b [Built], others: &'b [Built]) -> impl Iterator<Item = &'b Built> {
+    objects.iter().filter(|object| !others.iter().any(|other| other.same(object)))
+}
+
 impl Built {
     /// The same object, whatever its version.
     pub fn same(&self, other: &Built) -> bool {

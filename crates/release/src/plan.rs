@@ -10,14 +10,14 @@ use futures::{StreamExt as _, stream};
 use object::{Gvk, ObjectRef};
 use serde_json::Value;
 
-use crate::action::{Change, Method};
+use crate::action::{Change, Hooks, Method};
 use crate::cluster::Cluster;
 use crate::crds::{CrdOptions, CrdPolicy, definitions};
 use crate::error::Error;
 use crate::hooks::{event_name, order};
 use crate::managers;
 use crate::merge;
-use crate::objects::Built;
+use crate::objects::{Built, without};
 use crate::ownership;
 use crate::update::{How, POLICY};
 use crate::write::{Live, Migrate, masked};
@@ -231,11 +231,7 @@ impl<'a> Looking<'a> {
                 Err(refused) => self.refusals.push(refused.error),
             }
         }
-        let gone: Vec<Built> = originals
-            .iter()
-            .filter(|original| !targets.iter().any(|target| target.same(original)))
-            .cloned()
-            .collect();
+        let gone: Vec<Built> = without(originals, targets).cloned().collect();
         self.delete(&gone).await;
     }
 
@@ -253,7 +249,7 @@ impl<'a> Looking<'a> {
 
     /// What an action that was cut off left goes if it is marked as part of the release and not wanted.
     pub async fn sweep(&mut self, left: &[Built], wanted: &[Built], release: &Release) {
-        for object in left.iter().filter(|object| !wanted.iter().any(|other| other.same(object))) {
+        for object in without(left, wanted) {
             let known = self.objects.iter().any(|planned| planned.object.same_object(&object.reference));
             if !known
                 && let Ok(Some(live)) = self.cluster.read(object, Accept::Metadata).await
@@ -264,7 +260,9 @@ impl<'a> Looking<'a> {
         }
     }
 
-    pub fn plan(self, release: Release, events: &[Event], warnings: Warnings) -> Plan {
+    /// What was seen, with the hooks of the events, if they run.
+    pub fn plan(self, release: Release, hooks: Hooks, events: [Event; 2], warnings: Warnings) -> Plan {
+        let events = if hooks == Hooks::Run { events.as_slice() } else { &[] };
         let hooks = events.iter().flat_map(|event| hooks_of(&release, *event)).collect();
         Plan { hooks, release, objects: self.objects, refusals: self.refusals, warnings }
     }

@@ -100,11 +100,8 @@ impl Rollback {
         let mut looking = Looking::new(cluster, &definitions);
         looking.update(&objects.originals, &objects.targets, self.how(&release)).await;
         looking.sweep(&objects.left, &objects.targets, &release).await;
-        let hooks: &[Event] = match self.hooks {
-            Hooks::Run => &[Event::PreRollback, Event::PostRollback],
-            Hooks::Skip => &[],
-        };
-        Ok(looking.plan(release, hooks, session.warnings))
+        let events = [Event::PreRollback, Event::PostRollback];
+        Ok(looking.plan(release, self.hooks, events, session.warnings))
     }
 
     fn how(&self, release: &Release) -> How {

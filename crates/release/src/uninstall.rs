@@ -84,11 +84,8 @@ impl Uninstall {
         let definitions = Definitions::default();
         let mut looking = Looking::new(cluster, &definitions);
         looking.delete(&built).await;
-        let hooks: &[Event] = match self.hooks {
-            Hooks::Run => &[Event::PreDelete, Event::PostDelete],
-            Hooks::Skip => &[],
-        };
-        Ok(looking.plan(release, hooks, kept.into_iter().collect()))
+        let events = [Event::PreDelete, Event::PostDelete];
+        Ok(looking.plan(release, self.hooks, events, kept.into_iter().collect()))
     }
 
     async fn uninstall(

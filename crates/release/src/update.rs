@@ -8,7 +8,7 @@ use crate::action::{Change, Method, Ownership, Session};
 use crate::cluster::Cluster;
 use crate::error::Error;
 use crate::merge::{self, Custom};
-use crate::objects::Built;
+use crate::objects::{Built, without};
 use crate::ownership;
 use crate::write::{Conflicts, Live, Migrate, Propagation, masked};
 
@@ -173,9 +173,7 @@ pub(crate) async fn update(
         at += group.len();
     }
     if problems.is_empty() {
-        for original in
-            originals.iter().filter(|original| !targets.iter().any(|target| target.same(original)))
-        {
+        for original in without(originals, targets) {
             if let Err(error) = remove(session, original).await {
                 problems.push(error);
             }

@@ -191,11 +191,8 @@ impl Upgrade {
         let mut looking = Looking::new(cluster, definitions);
         looking.update(&prepared.originals, &prepared.targets, how).await;
         looking.sweep(&prepared.left, &prepared.targets, &prepared.release).await;
-        let hooks: &[Event] = match self.hooks {
-            Hooks::Run => &[Event::PreUpgrade, Event::PostUpgrade],
-            Hooks::Skip => &[],
-        };
-        Ok(looking.plan(prepared.release, hooks, session.warnings))
+        let events = [Event::PreUpgrade, Event::PostUpgrade];
+        Ok(looking.plan(prepared.release, self.hooks, events, session.warnings))
     }
 
     /// Everything up to the stored record.

@@ -144,6 +144,15 @@ where
     }
 }
 
+/// Runs the work of a command that ends by itself.
+///
+/// # Errors
+/// That of the work, or the async runtime cannot start.
+pub fn command<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    runtime.map_err(|error| Error::Runtime(error).to_string())?.block_on(work)
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
     tokio::runtime::Builder::new_multi_thread()

@@ -89,8 +89,8 @@ fn mapping(
         if !std::mem::take(&mut on_line) {
             pad(indent, out);
         }
-        let breaks = |text: &str| text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
-        let long = key.len() > LONGEST_KEY || std::str::from_utf8(&key).is_ok_and(breaks);
+        let breaks = std::str::from_utf8(&key).is_ok_and(|text| text.contains(yaml::is_break));
+        let long = key.len() > LONGEST_KEY || breaks;
         if long {
             out.push_str("? ");
         }

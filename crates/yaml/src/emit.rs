@@ -5,7 +5,7 @@
 pub(crate) mod order;
 mod text;
 
-pub use text::through_folding;
+pub use text::{is_break, through_folding};
 
 use std::fmt::Write as _;
 

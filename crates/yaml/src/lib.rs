@@ -18,7 +18,8 @@ mod value;
 
 pub use emit::order::compare as compare_keys;
 pub use emit::{
-    double_quoted, style_of, through_folding, to_yaml, to_yaml_in_order, to_yaml_unfolded, write_yaml,
+    double_quoted, is_break, style_of, through_folding, to_yaml, to_yaml_in_order, to_yaml_unfolded,
+    write_yaml,
 };
 pub use error::{ReadError, ScalarError};
 pub use json::{to_go_json, write_go_json_string};

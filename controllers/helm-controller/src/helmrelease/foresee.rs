@@ -1,6 +1,5 @@
 //! Foresee: what the controller would do next about an object. The steps are those of a run, as far as they only look.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use ::release::Storage;
@@ -9,7 +8,7 @@ use api::meta::Timestamp;
 use api::object::Reconciled as _;
 use api::source::HelmChart;
 use chart::{Chart, Release};
-use runtime::{Key, Recorder};
+use runtime::Recorder;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +20,7 @@ use super::drive::{described, why_not_target};
 use super::gate::{Gate, configuration};
 use super::identity::Identities;
 use super::names::{helm_chart, namespace, source, storage_namespace};
-use super::prepare::{note_attempt, read_config, target_changed};
+use super::prepare::{note_attempt, read_contents, target_changed};
 use super::revision::{Tracking, versioned};
 use super::sources::{Source, Sources};
 use super::state::{Wanted, determine};
@@ -164,15 +163,8 @@ impl Foresight {
 
     async fn values(&self, object: &HelmRelease) -> Result<(values::Composed, Contents), String> {
         let (spec, own) = (&object.spec, namespace(object));
-        let mut contents = Contents::new();
-        for reference in &spec.values_from {
-            let entry = contents.entry((reference.kind, reference.name.clone()));
-            if let Entry::Vacant(place) = entry {
-                let key = Key::new(own, &reference.name);
-                let content = read_config(&self.client, reference.kind, &key).await;
-                place.insert(content.map_err(|error| error.to_string())?);
-            }
-        }
+        let contents = read_contents(&self.client, own, &spec.values_from).await;
+        let contents = contents.map_err(|error| error.to_string())?;
         let composed = values::compose(own, spec.values.as_ref(), &spec.values_from, &contents);
         Ok((composed.map_err(|error| error.to_string())?, contents))
     }

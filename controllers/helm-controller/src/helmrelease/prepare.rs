@@ -1,12 +1,14 @@
 //! Prepare: what has to be there before a release can be looked at: dependencies, chart, values, cluster.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use ::release::{Cluster, Storage};
 use api::condition::{Reason, Type};
 use api::helm::{
-    ChartNameChangeStrategy, ChartReferenceKind, HelmRelease, HelmReleaseStatus, ValuesReferenceKind,
+    ChartNameChangeStrategy, ChartReferenceKind, HelmRelease, HelmReleaseStatus, ValuesReference,
+    ValuesReferenceKind,
 };
 use api::meta::{Artifact, go_duration, keys};
 use api::object::Reconciled as _;
@@ -236,17 +238,10 @@ impl HelmReleases {
             }
             End::failed(text)
         };
-        let mut contents = Contents::new();
-        for reference in &object.spec.values_from {
-            let at = (reference.kind, reference.name.clone());
-            if contents.contains_key(&at) {
-                continue;
-            }
-            match read_config(&self.client, reference.kind, &Key::new(namespace, &reference.name)).await {
-                Ok(content) => _ = contents.insert(at, content),
-                Err(error) => return Err(fail(ledger, error.to_string())),
-            }
-        }
+        let contents = match read_contents(&self.client, namespace, &object.spec.values_from).await {
+            Ok(contents) => contents,
+            Err(error) => return Err(fail(ledger, error.to_string())),
+        };
         let spec = &object.spec;
         match values::compose(namespace, spec.values.as_ref(), &spec.values_from, &contents) {
             Ok(composed) => {
@@ -350,8 +345,23 @@ impl HelmReleases {
     }
 }
 
-/// What a ConfigMap or Secret holds.
-pub(super) async fn read_config(
+/// What the ConfigMaps and Secrets hold that values come from, each read once.
+pub(super) async fn read_contents(
+    client: &kube::Client,
+    namespace: &str,
+    references: &[ValuesReference],
+) -> Result<Contents, runtime::Error> {
+    let mut contents = Contents::new();
+    for reference in references {
+        if let Entry::Vacant(place) = contents.entry((reference.kind, reference.name.clone())) {
+            let key = Key::new(namespace, &reference.name);
+            place.insert(read_config(client, reference.kind, &key).await?);
+        }
+    }
+    Ok(contents)
+}
+
+async fn read_config(
     client: &kube::Client,
     kind: ValuesReferenceKind,
     key: &Key,

@@ -48,12 +48,7 @@ pub struct Arguments {
 /// # Errors
 /// The text for the user.
 pub fn run(arguments: &Arguments, flags: &Flags) -> Result<ExitCode, String> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))?;
-    runtime.block_on(diff(arguments, flags))
+    runtime::process::command(diff(arguments, flags))
 }
 
 async fn diff(arguments: &Arguments, flags: &Flags) -> Result<ExitCode, String> {

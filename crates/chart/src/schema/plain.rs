@@ -53,7 +53,7 @@ fn is_right(key: &str, value: &Json, draft: Draft, depth: usize) -> bool {
 }
 
 /// What else the schemas of schemas of all drafts look at. Of a key that is not here they admit anything.
-pub(super) const OTHER_KEYWORDS: &[&str] = &[
+const OTHER_KEYWORDS: &[&str] = &[
     "$anchor",
     "$dynamicAnchor",
     "$dynamicRef",

@@ -128,10 +128,7 @@ impl Exec<'_> {
                 }
             }
         } else if !matches!(value, Value::Nil) {
-            let text = fmt::sprint(value);
-            // What a pointer points to is shown, not the pointer.
-            let pointer = matches!(value, Value::Object(object) if object.type_name().starts_with('*'));
-            let shown = text.strip_prefix('&').filter(|_| pointer).unwrap_or(&text);
+            let shown = fmt::sprint_pointed_to(value);
             return self.fail(tree, format!("range can't iterate over {shown}"));
         }
         match other {

@@ -85,10 +85,7 @@ impl Findings {
             Value::Null => String::new(),
             Value::Bool(value) if self.takes_any_scalar => value.to_string(),
             Value::Number(value) if self.takes_any_scalar => match value.as_f64() {
-                // With the precision of 32 bits, as Go's reader of these files has it.
-                Some(float) if value.is_f64() => {
-                    gofloat::general((float as f32).to_string().parse().unwrap_or(float))
-                }
+                Some(float) if value.is_f64() => gofloat::general_of_single(float),
                 _ => value.to_string(),
             },
             other => {

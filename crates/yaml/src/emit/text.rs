@@ -168,7 +168,9 @@ impl Looks {
     }
 }
 
-fn is_break(c: char) -> bool {
+/// Whether a character breaks a line in YAML 1.1.
+#[must_use]
+pub fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
