@@ -122,15 +122,18 @@ pub fn runtime_namespace() -> String {
 /// Exit codes: 0 after a requested stop, 1 after a failure, 2 when the command line is wrong.
 pub fn main<T, W, F, E>(binary: &'static Binary, work: W) -> ExitCode
 where
-    T: CommandLine,
-    W: FnOnce(T, Process) -> F,
-    F: Future<Output = Result<(), E>>,
-    E: From<Error> + std::fmt::Display,
+    T: CommandLine + Send + 'static,
+    W: FnOnce(T, Process) -> F + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: From<Error> + std::fmt::Display + Send + 'static,
 {
     let flags: T = options::parse(binary);
     log::init(flags.options().log_level, flags.options().log_encoding);
     let outcome = runtime().map_err(E::from).and_then(|runtime| {
-        let outcome = runtime.block_on(live(binary, flags, work));
+        // A task, so that it shares the threads of those that it wakes and that wake it.
+        let life = runtime.spawn(live(binary, flags, work));
+        let outcome =
+            runtime.block_on(life).unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()));
         // Work that was given up does not hold up the exit.
         runtime.shutdown_background();
         outcome

@@ -3,12 +3,15 @@
 //! A [`Store`] holds the newest known version of each object. It is fed by a watch, and by [`Store::absorb`] with what the
 //! API server answered to our own patches, so that a run never sees an object older than what the controller wrote.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
+use std::marker::PhantomData;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
+use kube::core::ObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -147,9 +150,7 @@ impl<K: Resource<DynamicType = ()>> Store<K> {
         let mut objects = self.write();
         let before = objects.get(&key).cloned();
         if let Some(known) = &before {
-            let same_object = known.meta().uid == after.meta().uid;
-            let version = |object: &K| object.meta().resource_version.clone();
-            if same_object && !is_newer(version(&after).as_deref(), version(known).as_deref()) {
+            if is_known(after.meta(), known.meta()) {
                 return None;
             }
         } else if cause == Cause::Own {
@@ -158,6 +159,11 @@ impl<K: Resource<DynamicType = ()>> Store<K> {
         }
         objects.insert(key.clone(), Arc::clone(&after));
         Some(Change { key, before, after: Some(after), cause })
+    }
+
+    /// Whether that version of an object, or a newer one, is in here.
+    fn knows(&self, key: &Key, version: &ObjectMeta) -> bool {
+        self.read().get(key).is_some_and(|known| is_known(version, known.meta()))
     }
 
     fn remove(&self, key: &Key, cause: Cause) -> Option<Change<K>> {
@@ -176,6 +182,12 @@ impl<K: Resource<DynamicType = ()>> Store<K> {
             })
             .collect()
     }
+}
+
+/// Whether `version` brings nothing to who knows `known`: it is the same object, and not newer.
+fn is_known(version: &ObjectMeta, known: &ObjectMeta) -> bool {
+    known.uid == version.uid
+        && !is_newer(version.resource_version.as_deref(), known.resource_version.as_deref())
 }
 
 /// Whether a resource version is newer than another. They are opaque by contract, but every API server so far counts
@@ -197,7 +209,7 @@ pub async fn run<K: Watched>(
     mut on_change: impl FnMut(Change<K>) + Send,
 ) {
     let path = crate::client::collection_path::<K>(scope.namespace.as_deref());
-    let api: Api<Guarded<K>> = match &scope.namespace {
+    let api: Api<Unread<K>> = match &scope.namespace {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
@@ -230,22 +242,25 @@ pub async fn run<K: Watched>(
 
 fn feed<K: Watched>(
     store: &Store<K>,
-    event: Event<Guarded<K>>,
+    event: Event<Unread<K>>,
     seen: &mut Option<HashSet<Key>>,
     on_change: &mut impl FnMut(Change<K>),
 ) {
-    let mut take_in = |object: Guarded<K>, cause| {
+    let mut take_in = |object: Unread<K>, cause| {
         let key = Key::of(&object);
-        match object {
-            Guarded::Valid(mut object) => {
+        if store.knows(&key, object.meta()) {
+            return; // mostly the echo of what we wrote
+        }
+        match object.read() {
+            Ok(mut object) => {
                 object.managed_fields_mut().clear();
-                if let Some(change) = store.absorb(Arc::from(object), cause) {
+                if let Some(change) = store.absorb(Arc::new(object), cause) {
                     on_change(change);
                 }
             }
-            Guarded::Invalid { error, .. } => {
+            Err(error) => {
                 tracing::error!(
-                    controllerKind = %K::kind(&()), namespace = key.namespace(), name = key.name(), error,
+                    controllerKind = %K::kind(&()), namespace = key.namespace(), name = key.name(), %error,
                     "object cannot be read, it is ignored until it is corrected"
                 );
                 if let Some(change) = store.remove(&key, cause) {
@@ -277,50 +292,65 @@ fn feed<K: Watched>(
     }
 }
 
-/// An object that may not have the shape of its kind. One malformed object must not stall the watch of all.
+/// An object as the watch brought it: of its metadata only what tells which version of which object it is, the rest as
+/// text. It may be known already; and it may not have the shape of its kind, which must not stall the watch of all.
 #[derive(Debug, Clone)]
-enum Guarded<K> {
-    Valid(Box<K>),
-    Invalid { metadata: Box<kube::core::ObjectMeta>, error: String },
+struct Unread<K> {
+    version: Box<ObjectMeta>,
+    text: Box<str>,
+    kind: PhantomData<K>,
 }
 
-impl<'de, K: DeserializeOwned> Deserialize<'de> for Guarded<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Named {
-            #[serde(default)]
-            metadata: kube::core::ObjectMeta,
-        }
-        // The raw text is parsed straight into the type; kube's own guard builds a tree in between.
-        let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        let text = crate::client::without_managed_fields(raw.get());
-        match serde_json::from_str(&text) {
-            Ok(object) => Ok(Self::Valid(Box::new(object))),
-            Err(error) => {
-                let named: Named = serde_json::from_str(&text).map_err(serde::de::Error::custom)?;
-                Ok(Self::Invalid { metadata: Box::new(named.metadata), error: error.to_string() })
-            }
-        }
+impl<K: DeserializeOwned> Unread<K> {
+    fn read(self) -> serde_json::Result<K> {
+        serde_json::from_str(&self.text)
     }
 }
 
-impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {
+impl<'de, K> Deserialize<'de> for Unread<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Version {
+            name: Option<String>,
+            namespace: Option<String>,
+            uid: Option<String>,
+            resource_version: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Object {
+            #[serde(default)]
+            metadata: Version,
+        }
+        let raw = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        let text = match crate::client::without_managed_fields(raw.get()) {
+            Cow::Borrowed(_) => raw.into(),
+            Cow::Owned(text) => text.into_boxed_str(),
+        };
+        let object: Object = serde_json::from_str(&text).map_err(serde::de::Error::custom)?;
+        let Version { name, namespace, uid, resource_version } = object.metadata;
+        let version = ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() };
+        Ok(Self { version: Box::new(version), text, kind: PhantomData })
+    }
+}
+
+impl<K: Resource<DynamicType = ()>> Resource for Unread<K> {
     type DynamicType = ();
     type Scope = K::Scope;
 
-    fn kind((): &()) -> std::borrow::Cow<'_, str> {
+    fn kind((): &()) -> Cow<'_, str> {
         K::kind(&())
     }
 
-    fn group((): &()) -> std::borrow::Cow<'_, str> {
+    fn group((): &()) -> Cow<'_, str> {
         K::group(&())
     }
 
-    fn version((): &()) -> std::borrow::Cow<'_, str> {
+    fn version((): &()) -> Cow<'_, str> {
         K::version(&())
     }
 
-    fn plural((): &()) -> std::borrow::Cow<'_, str> {
+    fn plural((): &()) -> Cow<'_, str> {
         K::plural(&())
     }
 
@@ -328,18 +358,12 @@ impl<K: Resource<DynamicType = ()>> Resource for Guarded<K> {
         K::metadata_api()
     }
 
-    fn meta(&self) -> &kube::core::ObjectMeta {
-        match self {
-            Self::Valid(object) => object.meta(),
-            Self::Invalid { metadata, .. } => metadata,
-        }
+    fn meta(&self) -> &ObjectMeta {
+        &self.version
     }
 
-    fn meta_mut(&mut self) -> &mut kube::core::ObjectMeta {
-        match self {
-            Self::Valid(object) => object.meta_mut(),
-            Self::Invalid { metadata, .. } => metadata,
-        }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.version
     }
 }
 
@@ -356,19 +380,16 @@ mod tests {
         )
     }
 
-    fn object(name: &str, version: &str) -> Guarded<GitRepository> {
+    fn object(name: &str, version: &str) -> Unread<GitRepository> {
         serde_json::from_str(&text(name, version, "\"1m\"")).unwrap()
     }
 
     fn valid(name: &str, version: &str) -> Arc<GitRepository> {
-        match object(name, version) {
-            Guarded::Valid(object) => Arc::from(object),
-            Guarded::Invalid { error, .. } => panic!("{error}"),
-        }
+        Arc::new(object(name, version).read().unwrap())
     }
 
     /// Feeds events and returns the changes as `name before>after`.
-    fn feed_all(store: &Store<GitRepository>, events: Vec<Event<Guarded<GitRepository>>>) -> Vec<String> {
+    fn feed_all(store: &Store<GitRepository>, events: Vec<Event<Unread<GitRepository>>>) -> Vec<String> {
         let mut seen = None;
         let mut changes = Vec::new();
         for event in events {
@@ -435,7 +456,7 @@ mod tests {
     #[test]
     fn an_unreadable_object_is_absent_and_harms_no_other() {
         let store = Store::default();
-        let broken: Guarded<GitRepository> = serde_json::from_str(&text("a", "2", "7")).unwrap();
+        let broken: Unread<GitRepository> = serde_json::from_str(&text("a", "2", "7")).unwrap();
         assert_eq!(Key::of(&broken).name(), "a");
         let events =
             vec![Event::Apply(object("a", "1")), Event::Apply(broken), Event::Apply(object("b", "3"))];

@@ -49,6 +49,9 @@ pub(crate) struct Releases {
     /// Measures only the controller of --flux-bin
     #[arg(long, requires = "flux_bin")]
     only_flux: bool,
+    /// How often all releases are asked for when there is nothing to do; shown is the mean
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     /// How long runs at an interval of 5 s are watched, in seconds
     #[arg(long, default_value_t = 30)]
     idle: u64,

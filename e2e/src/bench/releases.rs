@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
-use testkit::{Audit, ControlPlane, Controller, Options, Process, Profile, Running, built, is_ready};
+use testkit::{
+    Audit, ControlPlane, Controller, Options, Process, Profile, Running, Signal, built, is_ready, signal,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::Releases;
@@ -25,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const SETTLE: Duration = Duration::from_secs(2);
 /// Runs because their time has come: nobody asked, and nothing has changed.
 const AT_INTERVAL: &str = "at interval";
+/// Runs that somebody asked for, and nothing has changed.
+const NO_OP: &str = "no-op";
 const INTERVAL: &str = "5s";
 const SOURCE: &str = "source.toolkit.fluxcd.io/v1";
 const CONTROLLER: &str = "helm-controller";
@@ -88,7 +92,7 @@ fn shown(run: Run) -> Run {
     for phase in &run.phases {
         let wall = phase.wall.as_secs_f64();
         let _ =
-            writeln!(out, "{:<14}{wall:>9.2}{:>14.2}{:>13.2}", phase.name, phase.cpu, phase.api_server_cpu);
+            writeln!(out, "{:<14}{wall:>9.2}{:>14.3}{:>13.2}", phase.name, phase.cpu, phase.api_server_cpu);
     }
     let _ = writeln!(out, "peak RSS: {:.1} MiB", run.peak_mib);
     for phase in &run.phases {
@@ -169,6 +173,19 @@ async fn publish(charts: &Api<DynamicObject>, version: u32) -> Result<()> {
     Ok(())
 }
 
+/// Asks for a run of each release, as `flux reconcile` does.
+async fn ask(releases: &Api<DynamicObject>, count: usize, token: &str) -> Result<()> {
+    let patch = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": token}}});
+    let asked =
+        stream::iter(0..count).map(|number| {
+            let (releases, patch) = (releases.clone(), Patch::Merge(&patch));
+            async move {
+                releases.patch_metadata(&name(number), &PatchParams::default(), &patch).await.map(|_| ())
+            }
+        });
+    Ok(asked.buffer_unordered(16).try_collect().await?)
+}
+
 async fn measure(title: &'static str, program: &Path, options: &Releases) -> Result<Run> {
     let count = options.releases;
     let setup = format!("{count} HelmReleases of 5 objects, {} workers", options.workers);
@@ -219,26 +236,7 @@ async fn measure(title: &'static str, program: &Path, options: &Releases) -> Res
         converge(&releases, count, PATIENCE, at_version(2)).await
     };
     phases.push(meter.phase("upgrade", upgrade).await?);
-    for (phase, token) in [("first no-op", "one"), ("no-op", "two")] {
-        let asked = stream::iter(0..count).map(|number| {
-            let releases = releases.clone();
-            async move {
-                let patch = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": token}}});
-                let patched = releases
-                    .patch_metadata(&name(number), &PatchParams::default(), &Patch::Merge(&patch))
-                    .await;
-                patched.map(|_| ()).map_err(anyhow::Error::from)
-            }
-        });
-        let ask_all = async { asked.buffer_unordered(16).try_collect::<()>().await };
-        let handled = |object: &Value| {
-            object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) == Some(token)
-                && is_ready(object)
-        };
-        let work =
-            async { tokio::try_join!(ask_all, converge(&releases, count, PATIENCE, handled)).map(|_| ()) };
-        phases.push(meter.phase(phase, work).await?);
-    }
+    phases.push(meter.no_op(&releases, options).await?);
     let every = |object: &Value| {
         let generation = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
         object.pointer("/spec/interval").and_then(Value::as_str) == Some(INTERVAL)
@@ -275,6 +273,37 @@ impl Meter<'_> {
             process.and_then(Process::cpu_seconds).context("a measured process is gone; see its log")
         };
         Ok((of(Some(self.controller.process()))?, of(api_server)?))
+    }
+
+    /// Every release asked for, round after round, while there is nothing to do: what a round takes in the mean.
+    ///
+    /// The controller pauses while the releases are asked for, which is the benchmark's own work.
+    async fn no_op(&self, releases: &Api<DynamicObject>, options: &Releases) -> Result<Phase> {
+        let pid = self.controller.process().pid;
+        let mut wall = Duration::ZERO;
+        let (from, before) = (Timestamp::now(), self.cpu()?);
+        for round in 0..options.rounds {
+            let token = format!("round {round}");
+            signal(pid, Signal::Pause)?;
+            let asked = ask(releases, options.releases, &token).await;
+            signal(pid, Signal::Continue)?;
+            asked?;
+            let handled = |object: &Value| {
+                object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) == Some(&token)
+                    && is_ready(object)
+            };
+            let begun = Instant::now();
+            let done = converge(releases, options.releases, PATIENCE, handled).await;
+            done.with_context(|| format!("no-op; the log:\n{}", self.controller.log().join("\n")))?;
+            wall += begun.elapsed();
+        }
+        tokio::time::sleep(SETTLE).await;
+        let (to, after) = (Timestamp::now(), self.cpu()?);
+        let mean = |sum: f64| sum / f64::from(options.rounds);
+        let wall = wall / options.rounds;
+        eprintln!("  {NO_OP}: {:.2} s a round", wall.as_secs_f64());
+        let (cpu, api_server_cpu) = (mean(after.0 - before.0), mean(after.1 - before.1));
+        Ok(Phase { name: NO_OP, wall, cpu, api_server_cpu, from, to, requests: Requests::new() })
     }
 
     async fn phase(&self, name: &'static str, work: impl Future<Output = Result<()>>) -> Result<Phase> {

@@ -24,6 +24,10 @@ pub enum Signal {
     Terminate,
     /// Stop at once, without a chance to clean up.
     Kill,
+    /// Do nothing, until `Continue`.
+    Pause,
+    /// Go on after `Pause`.
+    Continue,
 }
 
 impl Process {
@@ -77,6 +81,8 @@ pub fn signal(pid: u32, signal: Signal) -> Result<()> {
     let name = match signal {
         Signal::Terminate => "TERM",
         Signal::Kill => "KILL",
+        Signal::Pause => "STOP",
+        Signal::Continue => "CONT",
     };
     // The shell's own `kill`: the standard library can signal only children, and only with KILL.
     let status = Command::new("sh")

@@ -149,11 +149,12 @@ impl Ledger {
     /// What the API server answers, or that it does not.
     pub async fn write(&mut self) -> Result<(), WriteError> {
         self.keep_times();
-        let before = self.object.status.clone();
-        if before.as_ref() == Some(&self.status) {
+        let object = Arc::clone(&self.object);
+        let before = object.status.as_ref();
+        if before == Some(&self.status) {
             return Ok(());
         }
-        match self.writer.status(&self.object, before.as_ref(), &self.status, &OWNED).await? {
+        match self.writer.status(&object, before, &self.status, &OWNED).await? {
             Written::Object(object) => {
                 // Another client's conditions came back with it; the next write is compared with them.
                 if let Some(status) = &object.status {
