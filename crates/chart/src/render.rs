@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Value;
-use sprig::Templates;
+use sprig::{Beside, Templates};
 
 use crate::capabilities::Capabilities;
 use crate::context::{ReleaseOptions, Scopes, templates};
 use crate::error::Error;
 use crate::load::Chart;
 use crate::schema;
-use crate::values::{Nulls, Table, Warnings, coalesce_values, to_table};
+use crate::values::{Nulls, Table, Warnings, coalesce_values, to_json, to_table};
 
 /// Whether the values are checked against the schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Request {
 /// From how many bytes on templates are compiled while the values are made ready: that takes milliseconds then, a thread
 /// some ten microseconds.
 const WORTH_A_THREAD: usize = 96 << 10;
+/// As [`WORTH_A_THREAD`], for schemas, while the templates are rendered.
+const SCHEMA_WORTH_A_THREAD: usize = 16 << 10;
 
 /// Rendered files by their full paths, `NOTES.txt` included, partials not.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -97,16 +99,43 @@ impl Chart {
         options: sprig::Options,
         warnings: &mut Warnings,
     ) -> Result<Files, Error> {
-        let (templates, values) = if self.template_bytes() < WORTH_A_THREAD {
-            let values = self.ready_values(user, request, warnings)?;
-            (self.templates(), values)
-        } else {
-            let values = || self.ready_values(user, request, warnings);
-            let (templates, values) = sprig::with_stack_beside(|| self.templates(), values)
-                .map_err(|error| Error::Render(error.to_string()))?;
-            (templates, values?)
-        };
-        templates?.render(self, &values, request, options)
+        std::thread::scope(|scope| {
+            let compiling = (self.template_bytes() >= WORTH_A_THREAD)
+                .then(|| Beside::start(scope, || self.templates()))
+                .transpose()
+                .map_err(thread)?;
+            let values = coalesce_values(self, &to_table(user), Nulls::Delete, warnings)?;
+            let checking = match request.schemas {
+                SchemaCheck::Skip => None,
+                SchemaCheck::Validate if schema::bytes(self) < SCHEMA_WORTH_A_THREAD => {
+                    schema::validate(self, &values, warnings).map_err(Error::Schema)?;
+                    None
+                }
+                SchemaCheck::Validate => {
+                    let values = to_json(&values);
+                    let check = move || {
+                        let mut warnings = Warnings::new();
+                        (schema::validate_json(self, &values, &mut warnings), warnings)
+                    };
+                    Some(Beside::start(scope, check).map_err(thread)?)
+                }
+            };
+            let compiled = match compiling {
+                Some(compiling) => compiling.end().map_err(thread)?,
+                None => self.templates(),
+            };
+            let rendered = self
+                .check_version(&request.capabilities)
+                .and(compiled)
+                .and_then(|compiled| compiled.render(self, &values, request, options));
+            if let Some(checking) = checking {
+                // What is wrong with the values comes first.
+                let (outcome, remarks) = checking.end().map_err(thread)?;
+                warnings.extend(remarks);
+                outcome.map_err(Error::Schema)?;
+            }
+            rendered
+        })
     }
 
     fn template_bytes(&self) -> usize {
@@ -114,15 +143,13 @@ impl Chart {
         own + self.dependencies.iter().map(Chart::template_bytes).sum::<usize>()
     }
 
-    /// The values, once the cluster's version is known to do.
-    fn ready_values(&self, user: &Table, request: &Request, warnings: &mut Warnings) -> Result<Value, Error> {
-        let values = self.render_values(user, request.schemas, warnings)?;
+    /// Whether the chart supports the cluster.
+    fn check_version(&self, capabilities: &Capabilities) -> Result<(), Error> {
         let range = &self.metadata.kube_version;
-        if !range.is_empty() && !request.capabilities.admits(range) {
-            let version = request.capabilities.kube_version.version.clone();
-            return Err(Error::KubeVersion { range: range.clone(), version });
+        if range.is_empty() || capabilities.admits(range) {
+            return Ok(());
         }
-        Ok(values)
+        Err(Error::KubeVersion { range: range.clone(), version: capabilities.kube_version.version.clone() })
     }
 
     fn templates(&self) -> Result<Compiled, Error> {
@@ -131,6 +158,10 @@ impl Chart {
         let files = found.iter().map(|(path, text)| (path.as_str(), text.clone()));
         Templates::compile(files).map(Compiled).map_err(|error| Error::Render(error.to_string()))
     }
+}
+
+fn thread(error: sprig::Error) -> Error {
+    Error::Render(error.to_string())
 }
 
 struct Compiled(Templates);
@@ -181,7 +212,8 @@ impl CompiledChart {
         options: sprig::Options,
         warnings: &mut Warnings,
     ) -> Result<Files, Error> {
-        let values = self.chart.ready_values(user, request, warnings)?;
+        let values = self.chart.render_values(user, request.schemas, warnings)?;
+        self.chart.check_version(&request.capabilities)?;
         self.render_templates(&values, request, options)
     }
 

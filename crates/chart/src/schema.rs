@@ -24,13 +24,24 @@ pub(crate) fn validate(chart: &Chart, values: &Value, warnings: &mut Warnings) -
     if !has_schema(chart) {
         return Ok(());
     }
+    validate_json(chart, &to_json(values), warnings)
+}
+
+/// As [`validate`], for values that are JSON already.
+pub(crate) fn validate_json(chart: &Chart, values: &Json, warnings: &mut Warnings) -> Result<(), String> {
     let mut text = String::new();
-    validate_chart(chart, &to_json(values), &mut text, warnings);
+    validate_chart(chart, values, &mut text, warnings);
     if text.is_empty() { Ok(()) } else { Err(text) }
 }
 
 fn has_schema(chart: &Chart) -> bool {
     chart.schema.is_some() || chart.dependencies.iter().any(has_schema)
+}
+
+/// What the schemas of a chart and of its sub-charts weigh.
+pub(crate) fn bytes(chart: &Chart) -> usize {
+    let own = chart.schema.as_ref().map_or(0, |schema| schema.data.len());
+    own + chart.dependencies.iter().map(bytes).sum::<usize>()
 }
 
 fn validate_chart(chart: &Chart, values: &Json, text: &mut String, warnings: &mut Warnings) {

@@ -94,8 +94,12 @@ struct Lexer<'a> {
 /// In a box: nearly every step succeeds.
 type Step = Result<(), Box<Problem>>;
 
+fn problem(start: usize, text: impl Into<String>) -> Box<Problem> {
+    Box::new(Problem { start, text: text.into() })
+}
+
 fn fail(start: usize, text: impl Into<String>) -> Step {
-    Err(Box::new(Problem { start, text: text.into() }))
+    Err(problem(start, text))
 }
 
 impl Lexer<'_> {
@@ -158,14 +162,27 @@ impl Lexer<'_> {
     }
 
     fn skip_spaces(&mut self) {
-        let spaces = self.rest().iter().take_while(|b| is_space(**b)).count();
-        self.pos += spaces;
+        self.pos = self.end_of(SPACE, self.pos);
+    }
+
+    /// Where the bytes of a class end that begin at `from`.
+    #[inline]
+    fn end_of(&self, class: u8, from: usize) -> usize {
+        let mut at = from;
+        while self.text.get(at).is_some_and(|b| is(class, *b)) {
+            at += 1;
+        }
+        at
+    }
+
+    fn starts_with(&self, at: usize, what: &[u8]) -> bool {
+        self.text.get(at..).unwrap_or_default().starts_with(what)
     }
 
     /// Whether the closing delimiter is next, and with a trim marker.
     fn right_delim(&self) -> Option<bool> {
         match self.rest() {
-            [space, b'-', b'}', b'}', ..] if is_space(*space) => Some(true),
+            [space, b'-', b'}', b'}', ..] if is(SPACE, *space) => Some(true),
             [b'}', b'}', ..] => Some(false),
             _ => None,
         }
@@ -173,98 +190,99 @@ impl Lexer<'_> {
 
     fn action(&mut self) -> Step {
         let mut parens = 0usize;
-        loop {
-            let start = self.pos;
-            if let Some(trim) = self.right_delim() {
-                if parens > 0 {
-                    return fail(start, "unclosed left paren");
-                }
-                let delim = start + if trim { 2 } else { 0 };
-                self.pos = delim + 2;
-                self.push(Kind::RightDelim, delim);
-                if trim {
-                    self.skip_spaces();
-                }
-                return Ok(());
-            }
-            self.inside(start, &mut parens)?;
-        }
+        while !self.inside(self.pos, &mut parens)? {}
+        Ok(())
     }
 
-    fn inside(&mut self, start: usize, parens: &mut usize) -> Step {
-        let Some(first) = self.text.get(start).copied() else { return fail(start, "unclosed action") };
-        if is_space(first) {
-            self.spaces(start);
-            return Ok(());
+    /// Ends an action whose closing delimiter is at `delim`, and the space of its trim marker at `start`.
+    fn close(&mut self, start: usize, delim: usize, parens: usize) -> Result<bool, Box<Problem>> {
+        if parens > 0 {
+            return Err(problem(start, "unclosed left paren"));
         }
-        self.pos += 1;
+        self.pos = delim + 2;
+        self.push(Kind::RightDelim, delim);
+        if start < delim {
+            self.skip_spaces();
+        }
+        Ok(true)
+    }
+
+    /// Takes what is next in an action. True when that was its end.
+    fn inside(&mut self, start: usize, parens: &mut usize) -> Result<bool, Box<Problem>> {
+        let Some(first) = self.text.get(start).copied() else {
+            return Err(problem(start, "unclosed action"));
+        };
+        if is(SPACE, first) {
+            let end = self.end_of(SPACE, start + 1);
+            // The last space may belong to a closing ` -}}`.
+            if self.starts_with(end, b"-}}") {
+                self.spaced |= end - 1 > start;
+                return self.close(end - 1, end + 1, *parens);
+            }
+            self.pos = end;
+            self.spaced = true;
+            return Ok(false);
+        }
+        self.pos = start + 1;
         match first {
-            b'=' => self.push(Kind::Assign, start),
-            b':' => {
-                if self.rest().first() != Some(&b'=') {
-                    return fail(start, "expected :=");
-                }
-                self.pos += 1;
-                self.push(Kind::Declare, start);
-            }
-            b'|' => self.push(Kind::Pipe, start),
-            b'"' => self.quoted(start, b'"', Kind::String, "unterminated quoted string")?,
-            b'\'' => self.quoted(start, b'\'', Kind::CharConstant, "unterminated character constant")?,
-            b'`' => {
-                let Some(at) = memchr::memchr(b'`', self.rest()) else {
-                    return fail(start, "unterminated raw quoted string");
-                };
-                self.pos += at + 1;
-                self.push(Kind::RawString, start);
-            }
-            b'$' => self.field_or_variable(start, Kind::Variable, Kind::Variable)?,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(start)?,
             b'.' if !self.rest().first().is_none_or(u8::is_ascii_digit) => {
                 self.field_or_variable(start, Kind::Field, Kind::Dot)?;
             }
-            b'.' | b'+' | b'-' | b'0'..=b'9' => {
-                self.pos = start;
-                self.number(start)?;
-            }
+            b'$' => self.field_or_variable(start, Kind::Variable, Kind::Variable)?,
+            b'"' => self.quoted(start, b'"', Kind::String, "unterminated quoted string")?,
+            b'}' if self.rest().first() == Some(&b'}') => return self.close(start, start, *parens),
+            b'|' => self.push(Kind::Pipe, start),
             b'(' => {
                 *parens += 1;
                 self.push(Kind::LeftParen, start);
             }
             b')' => {
                 let Some(left) = parens.checked_sub(1) else {
-                    return fail(start, "unexpected right paren");
+                    return Err(problem(start, "unexpected right paren"));
                 };
                 *parens = left;
                 self.push(Kind::RightParen, start);
             }
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(start)?,
+            b'=' => self.push(Kind::Assign, start),
+            b':' => {
+                if self.rest().first() != Some(&b'=') {
+                    return Err(problem(start, "expected :="));
+                }
+                self.pos += 1;
+                self.push(Kind::Declare, start);
+            }
+            b'\'' => self.quoted(start, b'\'', Kind::CharConstant, "unterminated character constant")?,
+            b'`' => {
+                let Some(at) = memchr::memchr(b'`', self.rest()) else {
+                    return Err(problem(start, "unterminated raw quoted string"));
+                };
+                self.pos += at + 1;
+                self.push(Kind::RawString, start);
+            }
+            b'.' | b'+' | b'-' | b'0'..=b'9' => {
+                self.pos = start;
+                self.number(start)?;
+            }
             b' '..=b'~' => self.push(Kind::Char, start),
             _ => {
                 let (c, len) = self.text.get(start..).and_then(decode_char).unwrap_or(('\u{fffd}', 1));
                 if !alphanumeric(c) {
-                    return fail(start, format!("unrecognized character in action: {}", unicode(c)));
+                    let text = format!("unrecognized character in action: {}", unicode(c));
+                    return Err(problem(start, text));
                 }
                 self.pos = start + len;
                 self.identifier(start)?;
             }
         }
-        Ok(())
-    }
-
-    fn spaces(&mut self, start: usize) {
-        self.skip_spaces();
-        // A space that belongs to a closing ` -}}` is left to it.
-        let last = self.pos - 1;
-        if matches!(self.text.get(last..), Some([_, b'-', b'}', b'}', ..])) {
-            self.pos = last;
-        }
-        self.spaced |= self.pos > start;
+        Ok(false)
     }
 
     fn quoted(&mut self, start: usize, quote: u8, kind: Kind, unterminated: &str) -> Step {
         loop {
-            let plain =
-                self.rest().iter().take_while(|b| !matches!(**b, b'\n' | b'\\') && **b != quote).count();
-            self.pos += plain;
+            while self.text.get(self.pos).is_some_and(|b| !matches!(*b, b'\n' | b'\\') && *b != quote) {
+                self.pos += 1;
+            }
             let Some((c, len)) = decode_char(self.rest()) else { break };
             self.pos += len;
             match c {
@@ -284,9 +302,8 @@ impl Lexer<'_> {
     }
 
     fn take_word(&mut self) {
-        let ascii = self.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-        self.pos += ascii;
-        if self.rest().first().is_none_or(u8::is_ascii) {
+        self.pos = self.end_of(WORD, self.pos);
+        if self.text.get(self.pos).is_none_or(u8::is_ascii) {
             return;
         }
         while let Some((c, len)) = decode_char(self.rest()) {
@@ -297,12 +314,11 @@ impl Lexer<'_> {
         }
     }
 
+    #[inline]
     fn at_terminator(&self) -> bool {
-        match self.rest() {
-            [] => true,
-            [b, ..] if is_space(*b) => true,
-            [b'.' | b',' | b'|' | b':' | b')' | b'(', ..] => true,
-            rest => rest.starts_with(b"}}"),
+        match self.text.get(self.pos) {
+            None => true,
+            Some(b) => is(TERMINATOR, *b) || self.starts_with(self.pos, b"}}"),
         }
     }
 
@@ -417,16 +433,41 @@ fn find(text: &[u8], what: &[u8; 2]) -> Option<usize> {
 }
 
 fn left_trim_marker(text: &[u8]) -> bool {
-    matches!(text, [b'-', space, ..] if is_space(*space))
+    matches!(text, [b'-', space, ..] if is(SPACE, *space))
 }
 
 fn trim_end(text: &[u8]) -> &[u8] {
-    let kept = text.iter().rposition(|b| !is_space(*b)).map_or(0, |at| at + 1);
+    let kept = text.iter().rposition(|b| !is(SPACE, *b)).map_or(0, |at| at + 1);
     text.get(..kept).unwrap_or_default()
 }
 
-fn is_space(b: u8) -> bool {
-    matches!(b, b' ' | b'\t' | b'\r' | b'\n')
+/// Classes of bytes: what separates, what words are made of, and what may follow them.
+const SPACE: u8 = 1;
+const WORD: u8 = 2;
+const TERMINATOR: u8 = 4;
+
+#[expect(clippy::indexing_slicing, reason = "there is a class for every byte")]
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut b = 0u8;
+    loop {
+        let class = match b {
+            b' ' | b'\t' | b'\r' | b'\n' => SPACE | TERMINATOR,
+            b'.' | b',' | b'|' | b':' | b')' | b'(' => TERMINATOR,
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_' => WORD,
+            _ => 0,
+        };
+        classes[b as usize] = class;
+        if b == u8::MAX {
+            break classes;
+        }
+        b += 1;
+    }
+};
+
+#[inline]
+fn is(class: u8, b: u8) -> bool {
+    CLASSES.get(usize::from(b)).is_some_and(|classes| classes & class != 0)
 }
 
 fn alphanumeric(c: char) -> bool {

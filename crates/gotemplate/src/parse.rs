@@ -31,17 +31,10 @@ pub(crate) fn parse(
     if u32::try_from(text.len()).is_err() {
         return Err(Error::new(format!("template: {}:1: the text is longer than 4 GiB", name.text())));
     }
-    let Room { tokens, pending } = room;
+    let Room { tokens, pending, parts } = room;
     let problem = lex(text, tokens);
     pending.clear();
-    let count = tokens.len();
-    let parts = Parts {
-        nodes: Vec::with_capacity(count / 2),
-        children: Vec::with_capacity(count / 2),
-        names: Vec::with_capacity(count / 4),
-        literals: Vec::with_capacity(count / 16),
-        ..Parts::default()
-    };
+    parts.clear();
     let mut parser = Parser {
         name,
         text,
@@ -63,7 +56,7 @@ pub(crate) fn parse(
     let slots = parser.scope.slots;
     parser.add(Definition { name: name.clone(), root, slots });
     let Parser { parts, found, .. } = parser;
-    let tree = Arc::new(Tree { name: name.clone(), text: text.clone(), parts });
+    let tree = Arc::new(Tree { name: name.clone(), text: text.clone(), parts: parts.take() });
     Ok(found
         .into_iter()
         .map(|d| Template { name: d.name, tree: Arc::clone(&tree), root: d.root, slots: d.slots })
@@ -75,6 +68,7 @@ pub(crate) fn parse(
 pub(crate) struct Room {
     tokens: Vec<Token>,
     pending: Vec<NodeId>,
+    parts: Parts,
 }
 
 /// What errors call a `block`.
@@ -149,7 +143,7 @@ struct Parser<'a> {
     next: usize,
     /// The last token that was looked at, whose line errors show.
     furthest: usize,
-    parts: Parts,
+    parts: &'a mut Parts,
     /// Children of nodes that are not complete.
     pending: &'a mut Vec<NodeId>,
     scope: Scope<'a>,

@@ -179,6 +179,28 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    pub(crate) fn clear(&mut self) {
+        let Parts { nodes, children, names, declarations, literals, numbers } = self;
+        nodes.clear();
+        children.clear();
+        names.clear();
+        declarations.clear();
+        literals.clear();
+        numbers.clear();
+    }
+
+    /// The tables, no larger than they have to be; their room stays here.
+    pub(crate) fn take(&mut self) -> Parts {
+        Parts {
+            nodes: self.nodes.drain(..).collect(),
+            children: self.children.drain(..).collect(),
+            names: self.names.drain(..).collect(),
+            declarations: self.declarations.drain(..).collect(),
+            literals: self.literals.drain(..).collect(),
+            numbers: self.numbers.drain(..).collect(),
+        }
+    }
+
     #[inline]
     pub(crate) fn kind(&self, id: NodeId) -> NodeKind {
         self.nodes.get(id.0 as usize).map_or(NodeKind::Nil, |node| node.kind)

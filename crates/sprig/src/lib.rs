@@ -73,7 +73,7 @@ pub use error::Error;
 pub use gotemplate::{Limits, MissingKey, Str, Value};
 pub use json_read::read as read_json;
 pub use regexes::compile as compile_regex;
-pub use render::{Options, Scope, Templates, with_stack, with_stack_beside};
+pub use render::{Beside, Options, Scope, Templates, with_stack};
 pub use state::{Lookup, Purpose, Resolve};
 pub use time::check as check_time;
 pub use yaml_text::{

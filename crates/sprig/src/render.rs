@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
 use gotemplate::{DictType, Exec, Limits, MissingKey, Parser, Set, Str, Value};
 
@@ -140,22 +141,30 @@ impl Templates {
 /// # Errors
 /// [`Error::Thread`] when the thread cannot start, or panics.
 pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    with_stack_beside(work, || ()).map(|(found, ())| found)
+    std::thread::scope(|scope| Beside::start(scope, work)?.end())
 }
 
-/// As [`with_stack`], and meanwhile something else on this thread.
-///
-/// # Errors
-/// [`Error::Thread`] when the thread cannot start, or panics.
-pub fn with_stack_beside<T: Send, H>(
-    work: impl FnOnce() -> T + Send,
-    here: impl FnOnce() -> H,
-) -> Result<(T, H), Error> {
-    std::thread::scope(|scope| {
+/// Work that is done on such a thread meanwhile.
+pub struct Beside<'scope, T>(ScopedJoinHandle<'scope, T>);
+
+impl<'scope, T: Send + 'scope> Beside<'scope, T> {
+    /// Starts the work.
+    ///
+    /// # Errors
+    /// [`Error::Thread`] when the thread cannot start.
+    pub fn start(
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        work: impl FnOnce() -> T + Send + 'scope,
+    ) -> Result<Beside<'scope, T>, Error> {
         let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK);
-        let running = thread.spawn_scoped(scope, work).map_err(Error::Thread)?;
-        let done = here();
-        let found = running.join().map_err(|_| Error::Thread(std::io::Error::other("it panicked")))?;
-        Ok((found, done))
-    })
+        thread.spawn_scoped(scope, work).map(Beside).map_err(Error::Thread)
+    }
+
+    /// Waits for the end of the work.
+    ///
+    /// # Errors
+    /// [`Error::Thread`] when the thread panicked.
+    pub fn end(self) -> Result<T, Error> {
+        self.0.join().map_err(|_| Error::Thread(std::io::Error::other("it panicked")))
+    }
 }

@@ -7,22 +7,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-/// Runs of a command; the fastest, and the largest memory, count.
-const RUNS: usize = 21;
-
-/// How long a command takes, and its peak memory in MB.
-pub fn command(program: &Path, arguments: &[String]) -> Result<(Duration, f64), String> {
-    let problem = |error: std::io::Error| format!("{}: {error}", program.display());
+/// How long the fastest of `runs` runs of a command takes.
+pub fn fastest(program: &Path, arguments: &[String], runs: usize) -> Result<Duration, String> {
     let mut fastest = Duration::MAX;
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         let start = Instant::now();
-        let output = Command::new(program).args(arguments).stdout(Stdio::null()).output().map_err(problem)?;
+        let output = Command::new(program).args(arguments).stdout(Stdio::null()).output();
+        let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
         fastest = fastest.min(start.elapsed());
         if !output.status.success() {
             let error = String::from_utf8_lossy(&output.stderr);
             return Err(format!("{} {arguments:?}: {error}", program.display()));
         }
     }
+    Ok(fastest)
+}
+
+/// The largest memory of three runs of a command, in MB.
+pub fn peak_memory(program: &Path, arguments: &[String]) -> Result<f64, String> {
+    let problem = |error: std::io::Error| format!("{}: {error}", program.display());
     let mut largest = 0.0;
     for _ in 0..3 {
         let mut child = Command::new(program)
@@ -36,7 +39,7 @@ pub fn command(program: &Path, arguments: &[String]) -> Result<(Duration, f64), 
             largest = peak(child.id()).map_or(largest, |found: f64| found.max(largest));
         }
     }
-    Ok((fastest, largest))
+    Ok(largest)
 }
 
 fn peak(process: u32) -> Option<f64> {

@@ -4,7 +4,7 @@ use super::{Parsed, Parser};
 use crate::lex::{Keyword, Kind, Token};
 use crate::number::Number;
 use crate::quote::quote;
-use crate::tree::{Declaration, NodeId, NodeKind, Part, Span};
+use crate::tree::{Declaration, Node, NodeId, NodeKind, Part, Span};
 
 impl<'a> Parser<'a> {
     pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<NodeId> {
@@ -147,10 +147,16 @@ impl<'a> Parser<'a> {
         let added = Part { start, end: self.parts.names.len() as u32 };
         // A field or variable takes the further fields, and the place of the first of them.
         let pos = first.start;
+        if let Some(Node { pos: place, kind: NodeKind::Field(fields) | NodeKind::Variable { fields, .. } }) =
+            self.parts.nodes.get_mut(node.0 as usize)
+        {
+            *place = pos;
+            // The name of a field is the last one before those.
+            let alone = fields.is_empty();
+            *fields = Part { start: if alone { added.start } else { fields.start }, end: added.end };
+            return Ok(Some(node));
+        }
         let kind = match self.parts.kind(node) {
-            // Its own name is the last one before those.
-            NodeKind::Field(fields) => NodeKind::Field(Part { start: fields.start, end: added.end }),
-            NodeKind::Variable { name, slot, .. } => NodeKind::Variable { name, slot, fields: added },
             NodeKind::Bool(value) => return self.after_term(value.to_string().as_bytes()),
             NodeKind::Str(literal) => {
                 let quoted = self.parts.literals.get(literal as usize).map(|literal| literal.quoted);

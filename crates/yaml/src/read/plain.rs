@@ -31,8 +31,6 @@ impl<'a> Scanner<'a> {
                     breaks.clear();
                     across_lines = false;
                     text.push_str(chunk);
-                } else if let Some(text) = &mut folded {
-                    text.push_str(self.text.get(end..self.position).unwrap_or_default());
                 }
                 end = self.position;
             }
@@ -41,9 +39,10 @@ impl<'a> Scanner<'a> {
             }
             loop {
                 match (self.byte(0), self.break_length()) {
-                    (b' ' | b'\t', _) => {
+                    (b' ', _) => self.position += self.run(|byte| byte == b' '),
+                    (b'\t', _) => {
                         let indent = usize::try_from(self.indent + 1).unwrap_or(0);
-                        if across_lines && self.byte(0) == b'\t' && self.column() < indent {
+                        if across_lines && self.column() < indent {
                             return Err(
                                 self.error(start_mark, "found a tab character that violates indentation")
                             );
@@ -70,18 +69,38 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Moves to the next blank, line break, or indicator that ends a plain scalar.
+    /// Moves to the end of what a plain scalar has on this line: blanks, a line break, or an indicator that ends it.
     fn skip_plain_run(&mut self) {
         loop {
             match self.byte(0) {
-                0 | b' ' | b'\t' | b'\n' | b'\r' => return,
-                b':' if self.blank_or_end(1) => return,
-                b',' | b'?' | b'[' | b']' | b'{' | b'}' if self.flow_level > 0 => return,
-                0..=0x7f => self.position += 1,
-                _ if self.break_length() > 0 => return,
+                b' ' | b'\t' => {
+                    let blanks = self.run(|byte| matches!(byte, b' ' | b'\t'));
+                    if self.byte(blanks) == b'#' || self.ends_plain_run(blanks) {
+                        return;
+                    }
+                    self.position += blanks;
+                }
+                _ if self.ends_plain_run(0) => return,
                 _ => self.skip(),
             }
+            self.skip_letters();
         }
+    }
+
+    /// Whether what is `ahead` bytes from here, and no blank, is not of a plain scalar.
+    fn ends_plain_run(&self, ahead: usize) -> bool {
+        match self.byte(ahead) {
+            0 | b'\n' | b'\r' => true,
+            b':' => self.blank_or_end(ahead + 1),
+            b',' | b'?' | b'[' | b']' | b'{' | b'}' => self.flow_level > 0,
+            0..=0x7f => false,
+            _ => self.break_length_at(ahead) > 0,
+        }
+    }
+
+    /// Moves over what can be in any plain scalar, wherever it stands.
+    fn skip_letters(&mut self) {
+        self.position += self.run(|byte| matches!(byte, b'-'..=b'9' | b'A'..=b'Z' | b'_'..=b'z'));
     }
 
     /// A `|` or `>` scalar.
@@ -160,9 +179,9 @@ impl<'a> Scanner<'a> {
     ) -> Result<(), ReadError> {
         let mut widest = 0;
         loop {
-            while (*indent == 0 || self.column() < *indent) && self.byte(0) == b' ' {
-                self.position += 1;
-            }
+            let spaces = self.run(|byte| byte == b' ');
+            self.position +=
+                if *indent == 0 { spaces } else { spaces.min(indent.saturating_sub(self.column())) };
             widest = widest.max(self.column());
             if (*indent == 0 || self.column() < *indent) && self.byte(0) == b'\t' {
                 let message = "found a tab character where an indentation space is expected";

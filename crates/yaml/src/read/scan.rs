@@ -170,13 +170,21 @@ impl<'a> Scanner<'a> {
 
     /// As [`Scanner::break_length`], `ahead` bytes from here.
     #[inline]
-    fn break_length_at(&self, ahead: usize) -> usize {
-        match (self.byte(ahead), self.byte(ahead + 1), self.byte(ahead + 2)) {
-            (b'\r', b'\n', _) | (0xc2, 0x85, _) => 2,
-            (b'\r' | b'\n', ..) => 1,
-            (0xe2, 0x80, 0xa8 | 0xa9) => 3,
+    pub(super) fn break_length_at(&self, ahead: usize) -> usize {
+        match self.byte(ahead) {
+            b'\n' => 1,
+            b'\r' => 1 + usize::from(self.byte(ahead + 1) == b'\n'),
+            0xc2 if self.byte(ahead + 1) == 0x85 => 2,
+            0xe2 if self.byte(ahead + 1) == 0x80 && matches!(self.byte(ahead + 2), 0xa8 | 0xa9) => 3,
             _ => 0,
         }
+    }
+
+    /// How many bytes of this kind are here.
+    #[inline]
+    pub(super) fn run(&self, is_wanted: impl Fn(u8) -> bool) -> usize {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        rest.iter().position(|byte| !is_wanted(*byte)).unwrap_or(rest.len())
     }
 
     pub(super) fn skip_line(&mut self, length: usize) {
@@ -194,15 +202,10 @@ impl<'a> Scanner<'a> {
         self.skip_line(length);
     }
 
-    fn is_break(byte: u8, next: u8, third: u8) -> bool {
-        matches!((byte, next, third), (b'\r' | b'\n', ..) | (0xc2, 0x85, _) | (0xe2, 0x80, 0xa8 | 0xa9))
-    }
-
     /// True for a space, a tab, a line break or the end, `ahead` bytes from here.
     #[inline]
     pub(super) fn blank_or_end(&self, ahead: usize) -> bool {
-        matches!(self.byte(ahead), b' ' | b'\t' | 0)
-            || Self::is_break(self.byte(ahead), self.byte(ahead + 1), self.byte(ahead + 2))
+        matches!(self.byte(ahead), b' ' | b'\t' | 0) || self.break_length_at(ahead) > 0
     }
 
     /// True at the start of a line with `---` or `...`.
@@ -311,9 +314,7 @@ impl<'a> Scanner<'a> {
                 self.skip();
             }
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
-            while self.byte(0) == b' ' || (tabs && self.byte(0) == b'\t') {
-                self.position += 1;
-            }
+            self.position += self.run(|byte| byte == b' ' || (tabs && byte == b'\t'));
             if self.byte(0) == b'#' {
                 self.skip_comment();
             }
@@ -330,20 +331,19 @@ impl<'a> Scanner<'a> {
     /// Moves to the end of the line.
     pub(super) fn skip_comment(&mut self) {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
-        let mut passed = 0;
-        for byte in rest {
-            match byte {
-                b'\n' | b'\r' => break,
-                // It may be the start of a wide line break.
-                0xc2 | 0xe2 if self.break_length_at(passed) > 0 => break,
-                _ => passed += 1,
-            }
-        }
+        let narrow = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let line = rest.get(..narrow).unwrap_or_default();
+        let passed = if line.is_ascii() { None } else { self.wide_break(line) }.unwrap_or(narrow);
         if passed == rest.len() {
             // No line break sets the column right.
             self.line_start += rest.iter().filter(|byte| (0x80..0xc0).contains(*byte)).count();
         }
         self.position += passed;
+    }
+
+    /// Where the first line break of several bytes is in a line that begins here.
+    fn wide_break(&self, line: &[u8]) -> Option<usize> {
+        memchr::memchr2_iter(0xc2, 0xe2, line).find(|at| self.break_length_at(*at) > 0)
     }
 
     fn key_still_possible(&mut self, level: usize) -> Result<bool, ReadError> {
