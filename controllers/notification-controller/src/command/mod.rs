@@ -9,13 +9,9 @@ use crate::flags::{Command, Flags};
 /// Runs a command. Exit codes: 0 done, 2 failed.
 pub fn run(command: Command, flags: &Flags) -> ExitCode {
     runtime::log::init(flags.common.log_level, flags.common.log_encoding);
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))
-        .and_then(|runtime| match command {
-            Command::TestAlert(arguments) => runtime.block_on(test_alert::run(&arguments, flags)),
-        });
+    let outcome = match command {
+        Command::TestAlert(arguments) => runtime::process::command(test_alert::run(&arguments, flags)),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
