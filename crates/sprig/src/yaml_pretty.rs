@@ -89,7 +89,10 @@ fn mapping(
         if !std::mem::take(&mut on_line) {
             pad(indent, out);
         }
-        let breaks = std::str::from_utf8(&key).is_ok_and(|text| text.contains(yaml::is_break));
+        let breaks = match std::str::from_utf8(&key) {
+            Ok(text) => text.contains(yaml::is_break),
+            Err(_) => crate::encode::base64(&key).len() >= BINARY_LINE,
+        };
         let long = key.len() > LONGEST_KEY || breaks;
         if long {
             out.push_str("? ");
@@ -127,8 +130,7 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         Value::Complex(..) => return Err("cannot marshal type: complex128".into()),
         Value::Str(bytes) => {
             let Ok(text) = std::str::from_utf8(bytes) else {
-                out.push_str("!!binary ");
-                out.push_str(&crate::encode::base64(bytes));
+                binary(bytes, indent + 2, out);
                 return Ok(());
             };
             if text.chars().any(special) {
@@ -161,6 +163,27 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Longest line of a text that is no UTF-8.
+const BINARY_LINE: usize = 70;
+
+fn binary(bytes: &[u8], indent: usize, out: &mut String) {
+    let encoded = crate::encode::base64(bytes);
+    if encoded.len() < BINARY_LINE {
+        out.push_str("!!binary ");
+        out.push_str(&encoded);
+        return;
+    }
+    out.push_str("!!binary |");
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, behind) = rest.split_at_checked(BINARY_LINE).unwrap_or((rest, ""));
+        out.push('\n');
+        pad(indent, out);
+        out.push_str(line);
+        rest = behind;
+    }
 }
 
 /// A character that stands for a tab.

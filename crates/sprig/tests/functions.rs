@@ -170,6 +170,14 @@ fn encodings() {
             "map[a:2024-01-02 00:00:00 +0000 date-local b:0000-01-01 07:32:00 +0000 time-local c:2024-01-02 03:04:00 +0000 datetime-local]",
         ),
         (r#"{{ fromToml "[e]\n[e]" }}"#, "map[Error:toml: line 2: Key 'e' has already been defined.]"),
+        (
+            r#"{{ $b := repeat 52 "\xff" }}{{ toYamlPretty (dict "l" (list $b) "v" (repeat 51 "\xff")) }}"#,
+            "l:\n  - !!binary |\n    /////////////////////////////////////////////////////////////////////w\n    ==\nv: !!binary ////////////////////////////////////////////////////////////////////",
+        ),
+        (
+            r#"{{ toYamlPretty (dict "a" (dict (repeat 130 "\xff") (list 1))) }}"#,
+            "a:\n  ? !!binary |\n    //////////////////////////////////////////////////////////////////////\n    //////////////////////////////////////////////////////////////////////\n    /////////////////////////////////w==\n  : - 1",
+        ),
         (r#"{{ toYamlPretty (dict "a\nb" 1 "a10" 2 "a2" 3) }}"#, "? |-\n  a\n  b\n: 1\na2: 3\na10: 2"),
         (
             r#"{{ regexFindAll "x" "a" -1 | toJson }}{{ regexSplit "a" "b" 0 | toYaml }}{{ regexFindAll "x" "a" -1 | typeOf }}"#,
