@@ -117,30 +117,37 @@ fn from_base32(text: &[u8]) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     for (start, group) in clean.chunks(8).enumerate().map(|(i, g)| (i * 8, g)) {
         let mut bits = 0u64;
-        let mut count = 0;
         for (i, b) in group.iter().enumerate() {
+            let behind = clean.get(start + i + 1..).unwrap_or_default();
             let value = match b {
                 b'A'..=b'Z' => u64::from(b - b'A'),
                 b'2'..=b'7' => u64::from(b - b'2') + 26,
-                b'=' if i >= 2 => break,
+                b'=' if i >= 2 && behind.len() < 8 => {
+                    let wanted = 7 - i;
+                    let Some(padding) = behind.get(..wanted) else { return bad(clean.len()) };
+                    if let Some(wrong) = padding.iter().position(|b| *b != b'=') {
+                        return bad(start + i + wrong); // Go names the byte before it
+                    }
+                    if matches!(i, 3 | 6) {
+                        return bad(start + i);
+                    }
+                    push(bits << (5 * (8 - i)), i * 5 / 8, &mut out);
+                    // What follows is not looked at, either.
+                    return Ok(out);
+                }
                 _ => return bad(start + i),
             };
             bits = bits << 5 | value;
-            count = i + 1;
         }
         if group.len() < 8 {
-            // Go counts from the start of the group where nothing is padding.
-            return bad(if count == group.len() { start } else { clean.len() });
+            return bad(start);
         }
-        if group.iter().skip(count).any(|b| *b != b'=') || matches!(count, 1 | 3 | 6) {
-            return bad(start + count);
-        }
-        if count < 8 && start + 8 < clean.len() {
-            return bad(start + 8);
-        }
-        bits <<= 5 * (8 - count);
-        let bytes = bits.to_be_bytes();
-        out.extend_from_slice(bytes.get(3..3 + count * 5 / 8).unwrap_or_default());
+        push(bits, 5, &mut out);
     }
     Ok(out)
+}
+
+/// Appends the first `count` of the five bytes that eight digits stand for.
+fn push(bits: u64, count: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(bits.to_be_bytes().get(3..3 + count).unwrap_or_default());
 }

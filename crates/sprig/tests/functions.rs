@@ -171,6 +171,11 @@ fn encodings() {
         ),
         (r#"{{ fromToml "[e]\n[e]" }}"#, "map[Error:toml: line 2: Key 'e' has already been defined.]"),
         (
+            r#"{{ b32dec "FRGG===a" }} {{ b32dec "MZX=====" }}"#,
+            "illegal base32 data at input byte 6 illegal base32 data at input byte 3",
+        ),
+        (r#"{{ b32dec "MY======AB" }} {{ b32dec "MY=====" }}"#, "f illegal base32 data at input byte 7"),
+        (
             r#"{{ $b := repeat 52 "\xff" }}{{ toYamlPretty (dict "l" (list $b) "v" (repeat 51 "\xff")) }}"#,
             "l:\n  - !!binary |\n    /////////////////////////////////////////////////////////////////////w\n    ==\nv: !!binary ////////////////////////////////////////////////////////////////////",
         ),
