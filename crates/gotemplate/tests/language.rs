@@ -176,6 +176,21 @@ fn the_verb_of_errors_is_never_right() {
 }
 
 #[test]
+fn bytes_have_their_short_name_only_at_the_top() {
+    let bytes = || Value::Bytes(b"hi"[..].into());
+    for (format, value, written) in [
+        ("%#v", bytes(), "[]byte{0x68, 0x69}"),
+        ("%#v", Value::list(vec![bytes()]), "[]interface {}{[]uint8{0x68, 0x69}}"),
+        ("%#w", bytes(), "[]uint8{%!w(uint8=0x68), %!w(uint8=0x69)}"),
+        ("%v|", Value::list(vec![bytes()]), "[[104 105]]|"),
+        ("%x", bytes(), "6869"),
+    ] {
+        let found = gotemplate::fmt::printf(format.as_bytes(), &[value]);
+        assert_eq!(String::from_utf8_lossy(&found), written, "{format}");
+    }
+}
+
+#[test]
 fn texts_that_do_not_parse_say_where() {
     fails(&[
         ("{{ if }}{{ end }}", "template: t:1: missing value for if"),

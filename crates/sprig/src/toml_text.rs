@@ -153,7 +153,9 @@ impl Writer {
                 let text = match *value {
                     f64::INFINITY => "inf".to_owned(),
                     f64::NEG_INFINITY => "-inf".to_owned(),
-                    value if value.is_nan() => "nan".to_owned(),
+                    value if value.is_nan() => {
+                        if value.is_sign_negative() { "-nan" } else { "nan" }.to_owned()
+                    }
                     value => {
                         let text = format_float(value, Layout::General { large: 6 }, None);
                         if text.contains(['.', 'e']) { text } else { format!("{text}.0") }

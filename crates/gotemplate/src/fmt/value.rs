@@ -39,7 +39,7 @@ impl Printer<'_> {
             Value::Float(value) => self.float(*value, verb),
             Value::Complex(re, im) => self.complex(*re, *im, verb),
             Value::Str(text) => self.string(text, verb),
-            Value::Bytes(bytes) => self.bytes(bytes, verb),
+            Value::Bytes(bytes) => self.bytes(bytes, verb, depth),
             Value::List(list) if list.ty.nil() && self.flags.sharp_v => {
                 self.out.extend_from_slice(value.type_name().as_bytes());
                 self.out.extend_from_slice(b"(nil)");
@@ -62,38 +62,32 @@ impl Printer<'_> {
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8], verb: u8) -> bool {
-        match verb {
-            b's' | b'x' | b'X' | b'q' => self.string(bytes, verb),
-            b'v' | b'd' => {
-                let sharp = self.flags.sharp_v;
-                self.out.extend_from_slice(if sharp { b"[]byte{" } else { b"[" });
-                for (i, b) in bytes.iter().enumerate() {
-                    if i > 0 {
-                        self.out.extend_from_slice(if sharp { b", " } else { b" " });
-                    }
-                    if sharp {
-                        self.out.extend_from_slice(format!("{b:#x}").as_bytes());
-                    } else {
-                        self.integer(i64::from(*b), false, b'v');
-                    }
-                }
-                self.out.push(if sharp { b'}' } else { b']' });
-                true
+    fn bytes(&mut self, bytes: &[u8], verb: u8, depth: usize) -> bool {
+        if matches!(verb, b's' | b'x' | b'X' | b'q') {
+            return self.string(bytes, verb);
+        }
+        let sharp = self.flags.sharp_v;
+        let plain = matches!(verb, b'v' | b'd');
+        if sharp {
+            // Only an argument itself has the short name, and only under a verb that bytes have.
+            self.out.extend_from_slice(if plain && depth == 0 { b"[]byte" } else { b"[]uint8" });
+        }
+        self.out.push(if sharp { b'{' } else { b'[' });
+        for (i, b) in bytes.iter().enumerate() {
+            if i > 0 {
+                self.out.extend_from_slice(if sharp { b", " } else { b" " });
             }
-            _ => {
-                self.out.push(b'[');
-                for (i, b) in bytes.iter().enumerate() {
-                    if i > 0 {
-                        self.out.push(b' ');
-                    }
+            match (plain, sharp) {
+                (true, true) => self.out.extend_from_slice(format!("{b:#x}").as_bytes()),
+                (true, false) => _ = self.integer(i64::from(*b), false, b'v'),
+                (false, _) => {
                     let byte = Value::Int(crate::value::IntKind::Uint8, i64::from(*b));
-                    self.value(&byte, verb, 1);
+                    self.value(&byte, verb, depth + 1);
                 }
-                self.out.push(b']');
-                true
             }
         }
+        self.out.push(if sharp { b'}' } else { b']' });
+        true
     }
 
     fn list(&mut self, name: &str, items: &[Value], verb: u8, depth: usize) {
@@ -155,8 +149,12 @@ impl Printer<'_> {
         }
         let pointer = object.type_name().starts_with('*');
         if pointer && depth > 0 {
-            self.out.extend_from_slice(b"0x2a0000000000");
-            return true;
+            // An address; under other verbs than those of numbers, what is there.
+            let numeric = matches!(verb, b'v' | b'p' | b'b' | b'o' | b'd' | b'x' | b'X');
+            if numeric {
+                self.out.extend_from_slice(b"0x2a0000000000");
+            }
+            return numeric;
         }
         if pointer {
             self.out.push(b'&');
