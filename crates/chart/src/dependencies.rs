@@ -143,14 +143,15 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
         }
         wanted.import_values = normalized;
     }
-    chart.values = Arc::new(if imported.as_dict().is_none_or(|imported| imported.is_empty()) {
-        table_of(&values)
+    let values = if imported.as_dict().is_none_or(|imported| imported.is_empty()) {
+        values
     } else {
         // What is imported shares tables with the values.
         let values = deep_copy(&values);
         merge_tables(&values, &imported, warnings);
-        table_of(&values)
-    });
+        values
+    };
+    chart.values = Arc::new(table_of(&values));
     Ok(())
 }
 

@@ -91,7 +91,7 @@ fn mapping(
         }
         let breaks = match std::str::from_utf8(&key) {
             Ok(text) => text.contains(yaml::is_break),
-            Err(_) => crate::encode::base64(&key).len() >= BINARY_LINE,
+            Err(_) => key.len().div_ceil(3) * 4 >= BINARY_LINE, // as base64
         };
         let long = key.len() > LONGEST_KEY || breaks;
         if long {

@@ -281,29 +281,27 @@ impl Meter<'_> {
     async fn no_op(&self, releases: &Api<DynamicObject>, options: &Releases) -> Result<Phase> {
         let pid = self.controller.process().pid;
         let mut wall = Duration::ZERO;
-        let (from, before) = (Timestamp::now(), self.cpu()?);
-        for round in 0..options.rounds {
-            let token = format!("round {round}");
-            signal(pid, Signal::Pause)?;
-            let asked = ask(releases, options.releases, &token).await;
-            signal(pid, Signal::Continue)?;
-            asked?;
-            let handled = |object: &Value| {
-                object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) == Some(&token)
-                    && is_ready(object)
-            };
-            let begun = Instant::now();
-            let done = converge(releases, options.releases, PATIENCE, handled).await;
-            done.with_context(|| format!("no-op; the log:\n{}", self.controller.log().join("\n")))?;
-            wall += begun.elapsed();
-        }
-        tokio::time::sleep(SETTLE).await;
-        let (to, after) = (Timestamp::now(), self.cpu()?);
+        let rounds = async {
+            for round in 0..options.rounds {
+                let token = format!("round {round}");
+                signal(pid, Signal::Pause)?;
+                let asked = ask(releases, options.releases, &token).await;
+                signal(pid, Signal::Continue)?;
+                asked?;
+                let handled = |object: &Value| {
+                    object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) == Some(&token)
+                        && is_ready(object)
+                };
+                let begun = Instant::now();
+                converge(releases, options.releases, PATIENCE, handled).await?;
+                wall += begun.elapsed();
+            }
+            Ok(())
+        };
+        let all = self.phase(NO_OP, rounds).await?;
         let mean = |sum: f64| sum / f64::from(options.rounds);
-        let wall = wall / options.rounds;
-        eprintln!("  {NO_OP}: {:.2} s a round", wall.as_secs_f64());
-        let (cpu, api_server_cpu) = (mean(after.0 - before.0), mean(after.1 - before.1));
-        Ok(Phase { name: NO_OP, wall, cpu, api_server_cpu, from, to, requests: Requests::new() })
+        let (cpu, api_server_cpu) = (mean(all.cpu), mean(all.api_server_cpu));
+        Ok(Phase { wall: wall / options.rounds, cpu, api_server_cpu, ..all })
     }
 
     async fn phase(&self, name: &'static str, work: impl Future<Output = Result<()>>) -> Result<Phase> {
