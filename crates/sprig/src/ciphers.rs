@@ -151,11 +151,10 @@ fn decrypt(password: &[u8], text: &[u8]) -> Outcome {
     }
     let bytes = from_base64(text)?;
     let Some((iv, body)) = bytes.split_at_checked(16) else {
-        return Err(format!(
-            "runtime error: slice bounds out of range [:16] with capacity {}",
-            text.len() / 4 * 3
-        )
-        .into());
+        // Go takes the first 16 bytes of what it made room for, and only then what follows them.
+        let (room, len) = (text.len() / 4 * 3, bytes.len());
+        let bounds = if room < 16 { format!("[:16] with capacity {room}") } else { format!("[16:{len}]") };
+        return Err(format!("runtime error: slice bounds out of range {bounds}").into());
     };
     if body.len() % 16 != 0 {
         return Err("crypto/cipher: input not full blocks".into());
