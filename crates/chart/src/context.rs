@@ -7,7 +7,6 @@ use sprig::Scope;
 use sprig::context::{VALUES, files, values as typed_values};
 
 use crate::capabilities::Capabilities;
-use crate::dependencies::lookup;
 use crate::file::base_name;
 use crate::load::Chart;
 use crate::metadata::{Dependency, Metadata};
@@ -117,6 +116,11 @@ impl Scopes {
         );
         context
     }
+}
+
+/// What stands at the end of a dotted path of tables.
+fn lookup(values: &Value, path: &str) -> Option<Value> {
+    path.split('.').try_fold(values.clone(), |at, key| at.as_dict()?.get(key.as_bytes()))
 }
 
 struct Shared {

@@ -1,7 +1,11 @@
 //! YAML into the fields of Go's structs, with the conversions and errors of Helm's YAML reader.
 
-use serde_json::{Map, Number, Value as Json};
+use std::borrow::Cow;
+
+use serde_json::{Map, Value as Json};
 use yaml::{Profile, ReadLimits, Resolved, Scalar};
+
+use crate::values::{Plain, PlainTable};
 
 /// What a place in a document must hold.
 pub(crate) enum Shape {
@@ -53,47 +57,46 @@ pub(crate) fn from_tree(tree: &yaml::Value, shape: &'static Struct) -> Result<Ma
     }
 }
 
-/// A tree as JSON with every number a float, as Helm has values.
-pub(crate) fn json(tree: &yaml::Value) -> Result<Json, String> {
+/// A tree as values, with every number a float, as Helm has them.
+pub(crate) fn plain(tree: &yaml::Value) -> Result<Plain, String> {
     Ok(match tree {
-        yaml::Value::Scalar(scalar) => json_scalar(scalar)?,
-        yaml::Value::Seq(items) => Json::Array(items.iter().map(json).collect::<Result<_, _>>()?),
+        yaml::Value::Scalar(scalar) => plain_scalar(scalar)?,
+        yaml::Value::Seq(items) => Plain::List(items.iter().map(plain).collect::<Result<_, _>>()?),
         yaml::Value::Map(map) => {
-            let mut out = Map::with_capacity(map.len());
+            let mut entries = Vec::with_capacity(map.len());
             for entry in map.entries() {
-                out.insert(key(&entry.key)?, json(&entry.value)?);
+                entries.push(((&*key(&entry.key)?).into(), plain(&entry.value)?));
             }
-            Json::Object(out)
+            Plain::Table(PlainTable::new(entries))
         }
     })
 }
 
-fn json_scalar(scalar: &Scalar) -> Result<Json, String> {
+fn plain_scalar(scalar: &Scalar) -> Result<Plain, String> {
     Ok(match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
-        Resolved::Null => Json::Null,
-        Resolved::Bool(value) => Json::Bool(value),
+        Resolved::Null => Plain::Nil,
+        Resolved::Bool(value) => Plain::Bool(value),
         Resolved::Int(value) => float(value as f64)?,
         Resolved::UInt(value) => float(value as f64)?,
         Resolved::Float(value) => float(value)?,
-        Resolved::Str(text) => Json::String(text.into_owned()),
+        Resolved::Str(text) => Plain::Text((&*text).into()),
     })
 }
 
-fn float(value: f64) -> Result<Json, String> {
-    Number::from_f64(value).map(Json::Number).ok_or_else(|| {
-        let name = match value {
-            f64::INFINITY => "+Inf",
-            f64::NEG_INFINITY => "-Inf",
-            _ => "NaN",
-        };
-        converting(&format!("json: unsupported value: {name}"))
-    })
+fn float(value: f64) -> Result<Plain, String> {
+    let name = match value {
+        f64::INFINITY => "+Inf",
+        f64::NEG_INFINITY => "-Inf",
+        value if value.is_nan() => "NaN",
+        value => return Ok(Plain::Float(value)),
+    };
+    Err(converting(&format!("json: unsupported value: {name}")))
 }
 
-fn key(scalar: &Scalar) -> Result<String, String> {
+fn key(scalar: &Scalar) -> Result<Cow<'_, str>, String> {
     match scalar.as_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Ok(sprig::yaml_key(scalar)?.text().into_owned()),
+        Some(text) => Ok(text.into()),
+        None => Ok(sprig::yaml_key(scalar)?.text().into_owned().into()),
     }
 }
 
@@ -158,7 +161,7 @@ impl Decoder {
             return Ok(Json::Null);
         }
         match (shape, tree) {
-            (Shape::Any, tree) => json(tree),
+            (Shape::Any, tree) => Ok(plain(tree)?.json()),
             (Shape::Text, yaml::Value::Scalar(scalar)) => {
                 Ok(Json::String(text(scalar).map_err(|problem| converting(&problem))?))
             }
@@ -175,14 +178,14 @@ impl Decoder {
                 for entry in map.entries() {
                     let found = self.decode(&entry.value, of, false)?;
                     let found = if found.is_null() { of.zero() } else { found };
-                    out.insert(key(&entry.key)?, found);
+                    out.insert(key(&entry.key)?.into_owned(), found);
                 }
                 Ok(Json::Object(out))
             }
             (Shape::Struct(of), yaml::Value::Map(map)) => {
                 self.structs.push(of.name);
                 let mut out = Map::new();
-                let mut entries: Vec<(String, &yaml::Value)> = Vec::new();
+                let mut entries: Vec<(Cow<'_, str>, &yaml::Value)> = Vec::new();
                 for entry in map.entries() {
                     entries.push((key(&entry.key)?, &entry.value));
                 }

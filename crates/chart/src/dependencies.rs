@@ -1,18 +1,14 @@
 //! Which sub-charts a chart has in the end, and what it imports from them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::rc::Rc;
 
-use gotemplate::Value;
 use serde_json::{Value as Json, json};
 
 use crate::capabilities::compatible;
 use crate::error::Error;
 use crate::load::Chart;
 use crate::metadata::Dependency;
-use crate::values::{
-    Nulls, Table, Warnings, coalesce_values, deep_copy, merge_tables, table_of, to_table, to_value,
-};
+use crate::values::{Draft, Node, Nulls, Plain, PlainTable, Table, Warnings, coalesce, combine, to_value};
 
 impl Chart {
     /// Applies aliases, tags, conditions and imports: what is left are the sub-charts that will be rendered, and the
@@ -21,12 +17,12 @@ impl Chart {
     /// # Errors
     /// When something that is no table stands where the values of a sub-chart belong.
     pub fn process_dependencies(&mut self, user: &Table, warnings: &mut Warnings) -> Result<(), Error> {
-        select(self, &to_table(user), "", warnings)?;
+        select(self, &user.into(), "", warnings)?;
         import(self, warnings)
     }
 }
 
-fn select(chart: &mut Chart, user: &Value, path: &str, warnings: &mut Warnings) -> Result<(), Error> {
+fn select(chart: &mut Chart, user: &PlainTable, path: &str, warnings: &mut Warnings) -> Result<(), Error> {
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
@@ -50,7 +46,7 @@ fn select(chart: &mut Chart, user: &Value, path: &str, warnings: &mut Warnings) 
         }
         wanted.enabled = true;
     }
-    let values = coalesce_values(chart, user, Nulls::Delete, warnings)?;
+    let values = coalesce(chart, user, Nulls::Delete, warnings)?;
     for wanted in &mut listed {
         apply_tags(wanted, &values, warnings);
         apply_conditions(wanted, &values, path, warnings);
@@ -61,6 +57,7 @@ fn select(chart: &mut Chart, user: &Value, path: &str, warnings: &mut Warnings) 
     let disabled: Vec<String> = disabled.into_iter().map(str::to_owned).collect();
     listed.retain(|wanted| !disabled.contains(&wanted.name));
     chart.metadata.dependencies = listed.into_iter().map(Some).collect();
+    let values = values.plain();
     for sub in &mut chart.dependencies {
         let path = format!("{path}{}.", sub.metadata.name);
         select(sub, &values, &path, warnings)?;
@@ -68,13 +65,13 @@ fn select(chart: &mut Chart, user: &Value, path: &str, warnings: &mut Warnings) 
     Ok(())
 }
 
-fn apply_tags(wanted: &mut Dependency, values: &Value, warnings: &mut Warnings) {
-    let Some(tags) = lookup(values, "tags").filter(|tags| tags.as_dict().is_some()) else { return };
+fn apply_tags(wanted: &mut Dependency, values: &Rc<Draft>, warnings: &mut Warnings) {
+    let Some(Node::Table(tags)) = values.get(b"tags") else { return };
     let (mut on, mut off) = (false, false);
     for tag in &wanted.tags {
-        match tags.as_dict().and_then(|tags| tags.get(tag.as_bytes())) {
-            Some(Value::Bool(true)) => on = true,
-            Some(Value::Bool(false)) => off = true,
+        match tags.get(tag.as_bytes()) {
+            Some(Node::Leaf(Plain::Bool(true))) => on = true,
+            Some(Node::Leaf(Plain::Bool(false))) => off = true,
             Some(_) => {
                 warnings.push(format!("tag {tag} of dependency {}: returned non-bool value", wanted.name));
             }
@@ -84,30 +81,20 @@ fn apply_tags(wanted: &mut Dependency, values: &Value, warnings: &mut Warnings) 
     wanted.enabled = on || !off;
 }
 
-fn apply_conditions(wanted: &mut Dependency, values: &Value, path: &str, warnings: &mut Warnings) {
+fn apply_conditions(wanted: &mut Dependency, values: &Rc<Draft>, path: &str, warnings: &mut Warnings) {
     for condition in wanted.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
-        match lookup(values, &format!("{path}{condition}")) {
-            Some(Value::Bool(value)) => {
+        match values.lookup(&format!("{path}{condition}")) {
+            Some(Node::Leaf(Plain::Bool(value))) => {
                 wanted.enabled = value;
                 return;
             }
-            Some(Value::Dict(_)) | None => {}
+            Some(Node::Table(_)) | None => {}
             Some(_) => warnings.push(format!(
                 "condition {condition} of dependency {}: returned non-bool value",
                 wanted.name
             )),
         }
     }
-}
-
-/// What stands at the end of a dotted path of tables.
-pub(crate) fn lookup(values: &Value, path: &str) -> Option<Value> {
-    let mut at = values.clone();
-    for key in path.split('.') {
-        let next = at.as_dict()?.get(key.as_bytes())?;
-        at = next;
-    }
-    Some(at)
 }
 
 fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
@@ -117,8 +104,8 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
-    let values = coalesce_values(chart, &Value::Nil, Nulls::Keep, warnings)?;
-    let imported = Value::dict(BTreeMap::new());
+    let values = coalesce(chart, &PlainTable::default(), Nulls::Keep, warnings)?;
+    let imported = Rc::<Draft>::default();
     for wanted in chart.metadata.dependencies.iter_mut().flatten() {
         let name = wanted.name.clone();
         let mut normalized = Vec::new();
@@ -134,31 +121,37 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
                 Json::String(export) => (format!("exports.{export}"), ".".to_owned()),
                 _ => continue,
             };
-            let found = lookup(&values, &format!("{name}.{child}")).filter(|found| found.as_dict().is_some());
-            normalized.push(json!({"child": child, "parent": parent}));
+            let found = values.lookup(&format!("{name}.{child}"));
             match found {
-                Some(table) => merge_tables(&imported, &nested(&parent, table), warnings),
-                None => warnings.push(format!("import-values of dependency {name}: no table {child}")),
+                Some(Node::Table(table)) => {
+                    combine(&imported, &nested(&parent, table), "", Nulls::Keep, warnings);
+                    if imported.holds_itself() {
+                        return Err(Error::Values(format!(
+                            "import-values of dependency {name}: {child} cannot be imported to {parent}, where a part of it is already"
+                        )));
+                    }
+                }
+                _ => warnings.push(format!("import-values of dependency {name}: no table {child}")),
             }
+            normalized.push(json!({"child": child, "parent": parent}));
         }
         wanted.import_values = normalized;
     }
-    let values = if imported.as_dict().is_none_or(|imported| imported.is_empty()) {
-        values
+    chart.values = if imported.is_empty() {
+        values.plain()
     } else {
         // What is imported shares tables with the values.
-        let values = deep_copy(&values);
-        merge_tables(&values, &imported, warnings);
-        values
+        let values = Draft::new(&values.plain());
+        combine(&values, &imported, "", Nulls::Keep, warnings);
+        values.plain()
     };
-    chart.values = Arc::new(table_of(&values));
     Ok(())
 }
 
 /// A table below a dotted path; `.` is the top.
-fn nested(path: &str, table: Value) -> Value {
+fn nested(path: &str, table: Rc<Draft>) -> Rc<Draft> {
     if path == "." {
         return table;
     }
-    path.rsplit('.').fold(table, |inner, key| Value::dict([(key.into(), inner)].into()))
+    path.rsplit('.').fold(table, |inner, key| Draft::of([(key.into(), Node::Table(inner))]))
 }

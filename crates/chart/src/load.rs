@@ -12,7 +12,7 @@ use crate::file::{File, extension};
 use crate::folder::{FileTree, read_folder};
 use crate::metadata::{Dependency, LOCK, Lock, METADATA, Metadata};
 use crate::time::Time;
-use crate::values::{self, Table};
+use crate::values::{self, PlainTable};
 
 /// A chart with its sub-charts. Its large parts are shared: copies are cheap.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ pub struct Chart {
     /// The files in `templates/`.
     pub templates: Arc<[File]>,
     /// Default values.
-    pub values: Arc<Table>,
+    pub values: PlainTable,
     /// `values.yaml` as it is written.
     pub values_file: Option<File>,
     /// `values.schema.json`
@@ -188,7 +188,7 @@ fn assemble(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart
             "values.yaml" => {
                 let found = values::read_documents(&file.data)
                     .map_err(|problem| load(format!("cannot load values.yaml: {problem}")))?;
-                chart.values = Arc::new(found);
+                chart.values = found;
                 chart.values_file = Some(file);
             }
             "values.schema.json" => chart.schema = Some(file),

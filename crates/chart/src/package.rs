@@ -1,7 +1,6 @@
 //! Charts into archives, as `helm package` writes them.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use flate2::{Compression, GzBuilder};
 use serde::Serialize;
@@ -34,7 +33,7 @@ impl Chart {
         let file = self.values_file.as_mut().ok_or_else(missing)?;
         let text = if values.is_empty() { String::new() } else { yaml(&values)? };
         file.data = text.as_bytes().into();
-        self.values = Arc::new(values);
+        self.values = (&values).into();
         Ok(())
     }
 
@@ -214,7 +213,7 @@ mod tests {
         let package = chart.package(Time::unix(0, 0)).unwrap();
         let loaded = Chart::from_archive(&package.bytes, &limits).unwrap();
         assert_eq!(&*loaded.values_file.unwrap().data, b"a:\n  w:\n  - 1.5\n  z: null\nb: 2\n");
-        assert_eq!(*loaded.values, values);
+        assert_eq!(loaded.values.table(), values);
         chart.set_default_values(Table::new()).unwrap();
         assert_eq!(&*chart.values_file.unwrap().data, b"");
         let mut bare = Chart::from_folder(&&files[..1], &limits).unwrap();

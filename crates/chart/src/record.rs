@@ -29,7 +29,7 @@ use crate::hook::Hook;
 use crate::load::Chart;
 use crate::metadata::{Lock, Metadata};
 use crate::time::Time;
-use crate::values::{Table, floats};
+use crate::values::{PlainTable, Table, floats};
 
 pub use go_json::{Sorted, to_vec as to_go_json};
 pub use object::{Driver, SYSTEM_LABELS, Stamp, check_labels};
@@ -209,7 +209,7 @@ impl From<&Chart> for StoredChart {
             values: (chart.values_file.is_some()
                 || !chart.values.is_empty()
                 || !chart.metadata.dependencies.is_empty())
-            .then(|| (*chart.values).clone()),
+            .then(|| chart.values.table()),
             schema: chart.schema.as_ref().map(|schema| schema.data.clone()),
             schema_modified: chart.schema.as_ref().and_then(|schema| schema.modified).unwrap_or_default(),
             files: stored(&chart.files),
@@ -234,7 +234,7 @@ impl StoredChart {
             metadata: self.metadata.clone().unwrap_or_default(),
             lock: self.lock.clone(),
             templates: files(&self.templates),
-            values: std::sync::Arc::new(self.values.clone().unwrap_or_default()),
+            values: self.values.as_ref().map(PlainTable::from).unwrap_or_default(),
             values_file: None,
             schema: self.schema.as_ref().map(|data| File {
                 name: "values.schema.json".to_owned(),

@@ -10,7 +10,7 @@ use crate::context::{ReleaseOptions, Scopes, templates};
 use crate::error::Error;
 use crate::load::Chart;
 use crate::schema;
-use crate::values::{Nulls, Table, Warnings, coalesce_values, to_json, to_table};
+use crate::values::{Nulls, Table, Warnings, coalesce, template_values};
 
 /// Whether the values are checked against the schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +52,11 @@ impl Chart {
         schemas: SchemaCheck,
         warnings: &mut Warnings,
     ) -> Result<Value, Error> {
-        let values = coalesce_values(self, &to_table(user), Nulls::Delete, warnings)?;
+        let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
         if schemas == SchemaCheck::Validate {
-            schema::validate(self, &values, warnings).map_err(Error::Schema)?;
+            schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
         }
-        Ok(values)
+        Ok(template_values(&values))
     }
 
     /// Renders every template of the chart, whose dependencies must have been processed, and of its sub-charts.
@@ -104,22 +104,23 @@ impl Chart {
                 .then(|| Beside::start(scope, || self.templates()))
                 .transpose()
                 .map_err(thread)?;
-            let values = coalesce_values(self, &to_table(user), Nulls::Delete, warnings)?;
+            let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
             let checking = match request.schemas {
                 SchemaCheck::Skip => None,
                 SchemaCheck::Validate if schema::bytes(self) < SCHEMA_WORTH_A_THREAD => {
-                    schema::validate(self, &values, warnings).map_err(Error::Schema)?;
+                    schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
                     None
                 }
                 SchemaCheck::Validate => {
-                    let values = to_json(&values);
+                    let values = values.plain();
                     let check = move || {
                         let mut warnings = Warnings::new();
-                        (schema::validate_json(self, &values, &mut warnings), warnings)
+                        (schema::validate(self, &values, &mut warnings), warnings)
                     };
                     Some(Beside::start(scope, check).map_err(thread)?)
                 }
             };
+            let values = template_values(&values);
             let compiled = match compiling {
                 Some(compiling) => compiling.end().map_err(thread)?,
                 None => self.templates(),

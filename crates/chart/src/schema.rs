@@ -13,24 +13,18 @@ mod meta;
 mod plain;
 mod problem;
 
-use gotemplate::Value;
 use serde_json::Value as Json;
 
 use crate::load::Chart;
-use crate::values::{Warnings, to_json};
+use crate::values::{PlainTable, Warnings};
 
 /// Checks the values of a chart and of its sub-charts; the error is Helm's text.
-pub(crate) fn validate(chart: &Chart, values: &Value, warnings: &mut Warnings) -> Result<(), String> {
+pub(crate) fn validate(chart: &Chart, values: &PlainTable, warnings: &mut Warnings) -> Result<(), String> {
     if !has_schema(chart) {
         return Ok(());
     }
-    validate_json(chart, &to_json(values), warnings)
-}
-
-/// As [`validate`], for values that are JSON already.
-pub(crate) fn validate_json(chart: &Chart, values: &Json, warnings: &mut Warnings) -> Result<(), String> {
     let mut text = String::new();
-    validate_chart(chart, values, &mut text, warnings);
+    validate_chart(chart, &Json::Object(values.table()), &mut text, warnings);
     if text.is_empty() { Ok(()) } else { Err(text) }
 }
 

@@ -2,6 +2,8 @@
 
 mod coalesce;
 mod convert;
+mod draft;
+mod plain;
 mod set;
 
 use serde_json::Value as Json;
@@ -10,10 +12,12 @@ use yaml::{Profile, ReadLimits};
 use crate::decode;
 use crate::error::Error;
 
-pub(crate) use coalesce::merge_tables;
-pub use coalesce::{Nulls, coalesce as coalesce_values};
-pub(crate) use convert::{deep_copy, table_of, to_table};
+pub use coalesce::{Nulls, coalesce_values};
+pub(crate) use coalesce::{coalesce, combine, template_values};
 pub use convert::{floats, to_json, to_value};
+pub(crate) use draft::{Draft, Node};
+pub(crate) use plain::Plain;
+pub use plain::PlainTable;
 pub use set::{Set, set};
 
 /// Values by name. Numbers from YAML or JSON are floats, as Helm has them; only [`set`] makes integers, which templates
@@ -34,7 +38,8 @@ pub type Warnings = Vec<String>;
 /// # Ok::<(), chart::Error>(())
 /// ```
 pub fn read_values(text: &[u8]) -> Result<Table, Error> {
-    read_documents(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)).map_err(Error::Values)
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    read_documents(text).map(|values| values.table()).map_err(Error::Values)
 }
 
 /// Reads the first document of a text as values: what Helm does with values that are no file.
@@ -42,7 +47,7 @@ pub fn read_values(text: &[u8]) -> Result<Table, Error> {
 /// # Errors
 /// Text that is not YAML, or a document that is not a mapping.
 pub fn read_first_values(text: &[u8]) -> Result<Table, Error> {
-    read_table(text).map_err(Error::Values)
+    read_table(text).map(|values| values.table()).map_err(Error::Values)
 }
 
 /// Reads a JSON object as values.
@@ -54,12 +59,12 @@ pub fn read_json_table(text: &[u8]) -> Result<Table, Error> {
     Ok(table.into_iter().map(|(key, value)| (key, floats(value))).collect())
 }
 
-pub(crate) fn read_documents(text: &[u8]) -> Result<Table, String> {
-    let mut values = Table::new();
+pub(crate) fn read_documents(text: &[u8]) -> Result<PlainTable, String> {
+    let mut values = PlainTable::default();
     for document in documents(text)? {
         let found =
             read_table(document).map_err(|problem| format!("cannot unmarshal yaml document: {problem}"))?;
-        values = overlay(values, found);
+        values = values.under(found);
     }
     Ok(values)
 }
@@ -90,16 +95,16 @@ fn documents(text: &[u8]) -> Result<Vec<&[u8]>, String> {
 }
 
 /// Reads one mapping; nothing and `null` are an empty one.
-pub(crate) fn read_table(text: &[u8]) -> Result<Table, String> {
+pub(crate) fn read_table(text: &[u8]) -> Result<PlainTable, String> {
     let tree = yaml::read_first(text, Profile::V2, &ReadLimits::default())
         .map_err(|error| format!("error converting YAML to JSON: {}", sprig::yaml_error_text(&error)))?;
-    let kind = match tree.as_ref().map(decode::json).transpose()? {
-        None | Some(Json::Null) => return Ok(Table::new()),
-        Some(Json::Object(table)) => return Ok(table),
-        Some(Json::Array(_)) => "array",
-        Some(Json::Bool(_)) => "bool",
-        Some(Json::Number(_)) => "number",
-        Some(Json::String(_)) => "string",
+    let kind = match tree.as_ref().map(decode::plain).transpose()? {
+        None | Some(Plain::Nil) => return Ok(PlainTable::default()),
+        Some(Plain::Table(table)) => return Ok(table),
+        Some(Plain::List(_)) => "array",
+        Some(Plain::Bool(_)) => "bool",
+        Some(Plain::Int(_) | Plain::Float(_)) => "number",
+        Some(Plain::Text(_)) => "string",
     };
     Err(format!(
         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apply::Resource;
 use chart::{
     Action, Chart, Event, Info, Nulls, Release, ReleaseOptions, Status, StoredChart, Table, coalesce_values,
-    overlay, to_json, to_value,
+    overlay,
 };
 use object::Owner;
 use serde_json::Value;
@@ -316,14 +316,10 @@ impl Upgrade {
             OldValues::Reset => {}
             OldValues::Reuse => {
                 let old = current.chart.as_ref().map(StoredChart::chart).unwrap_or_default();
-                let config = to_value(&Value::Object(current.config.clone()));
-                let rebuilt = coalesce_values(&old, &config, Nulls::Delete, &mut session.warnings)
-                    .map_err(|error| Error::from(error).during("failed to rebuild old values"))?;
+                self.chart.values =
+                    coalesce_values(&old, &current.config, Nulls::Delete, &mut session.warnings)
+                        .map_err(|error| Error::from(error).during("failed to rebuild old values"))?;
                 under(&mut self.values);
-                self.chart.values = match to_json(&rebuilt) {
-                    Value::Object(values) => Arc::new(values),
-                    _ => Arc::default(),
-                };
             }
             OldValues::ResetThenReuse => under(&mut self.values),
             OldValues::WhenNoneAreNew if self.values.is_empty() => self.values = current.config.clone(),

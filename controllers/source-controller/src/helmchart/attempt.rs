@@ -328,7 +328,7 @@ fn check(bytes: &[u8], limits: &chart::ArchiveLimits) -> Result<(), String> {
 fn in_chart(chart: &Chart, file: &str) -> Result<Option<chart::Table>, String> {
     let path = clean(file);
     if path == "values.yaml" {
-        return Ok(Some((*chart.values).clone()));
+        return Ok(Some(chart.values.table()));
     }
     let found = chart.files.iter().find(|other| other.name == path);
     found.map(|found| values::read(file, &found.data)).transpose()

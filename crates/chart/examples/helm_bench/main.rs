@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chart::{ArchiveLimits, Chart, CompiledChart, Nulls, Table, coalesce_values, to_json, unpack};
+use chart::{ArchiveLimits, Chart, CompiledChart, SchemaCheck, Table, to_json, unpack};
 use process::{Loop, fastest, peak_memory};
 use serde_json::{Value as Json, json};
 
@@ -154,8 +154,7 @@ impl Large {
         let request = cases::request();
         let (mut first, mut again) = (Duration::MAX, Duration::MAX);
         for _ in 0..runs {
-            let user = chart::to_value(&Json::Object(self.user.clone()));
-            let values = coalesce_values(&self.chart, &user, Nulls::Delete, &mut Vec::new());
+            let values = self.chart.render_values(&self.user, SchemaCheck::Skip, &mut Vec::new());
             let values = values.map_err(|error| error.to_string())?;
             let copy = chart::to_value(&to_json(&values));
             let chart = self.chart.clone();

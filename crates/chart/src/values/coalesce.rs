@@ -3,13 +3,13 @@
 //! Tables are shared and changed in place, as Helm does it: which chart sees what depends on that, for example where a
 //! sub-chart's default meets a nested global of its parent.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use gotemplate::{Dict, Str, Value};
+use gotemplate::{Str, Value};
 
-use super::convert::{as_table, deep_copy};
-use super::{Warnings, to_table};
+use super::draft::{Draft, Node};
+use super::plain::{Plain, PlainTable};
+use super::{Table, Warnings};
 use crate::error::Error;
 use crate::load::Chart;
 
@@ -24,18 +24,28 @@ pub enum Nulls {
 
 const GLOBAL: &[u8] = b"global";
 
-/// The user's values with the defaults of the chart and of its sub-charts below them. The user's are not changed.
+/// The user's values with the defaults of the chart and of its sub-charts below them.
 ///
 /// # Errors
 /// When something that is no table stands where the values of a sub-chart belong.
-pub fn coalesce(chart: &Chart, user: &Value, nulls: Nulls, warnings: &mut Warnings) -> Result<Value, Error> {
-    let values = match deep_copy(user) {
-        values @ Value::Dict(_) => values,
-        _ => Value::dict(BTreeMap::new()),
-    };
-    if let Some(table) = as_table(&values) {
-        Coalescing { nulls, warnings }.chart(chart, table, "")?;
-    }
+pub fn coalesce_values(
+    chart: &Chart,
+    user: &Table,
+    nulls: Nulls,
+    warnings: &mut Warnings,
+) -> Result<PlainTable, Error> {
+    Ok(coalesce(chart, &user.into(), nulls, warnings)?.plain())
+}
+
+/// As [`coalesce_values`]; what charts share is still shared.
+pub(crate) fn coalesce(
+    chart: &Chart,
+    user: &PlainTable,
+    nulls: Nulls,
+    warnings: &mut Warnings,
+) -> Result<Rc<Draft>, Error> {
+    let values = Draft::new(user);
+    Coalescing { nulls, warnings }.chart(chart, &values, "")?;
     Ok(values)
 }
 
@@ -48,30 +58,19 @@ fn join(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
-fn is_table(value: &Value) -> bool {
-    as_table(value).is_some()
-}
-
-fn is_nil(value: &Value) -> bool {
-    matches!(value, Value::Nil)
-}
-
 impl Coalescing<'_> {
-    fn chart(&mut self, chart: &Chart, values: &Rc<Dict>, prefix: &str) -> Result<(), Error> {
+    fn chart(&mut self, chart: &Chart, values: &Rc<Draft>, prefix: &str) -> Result<(), Error> {
         let path = join(prefix, chart.name());
         self.defaults(chart, values, &path);
         for sub in &chart.dependencies {
             let name = sub.name();
-            let found = match values.get(name.as_bytes()) {
-                None => {
-                    let empty = Value::dict(BTreeMap::new());
-                    values.set(name, empty.clone());
-                    empty
-                }
-                Some(found) => found,
-            };
-            let Some(table) = as_table(&found) else {
-                let shown = gotemplate::fmt::printf(b"%t", &[found]);
+            let found = values.get(name.as_bytes()).unwrap_or_else(|| {
+                let empty = Node::Table(Rc::default());
+                values.set(name.into(), empty.clone());
+                empty
+            });
+            let Some(table) = found.table() else {
+                let shown = gotemplate::fmt::printf(b"%t", &[found.value()]);
                 let shown = String::from_utf8_lossy(&shown);
                 return Err(Error::Values(format!("type mismatch on {name}: {shown}")));
             };
@@ -81,37 +80,38 @@ impl Coalescing<'_> {
         Ok(())
     }
 
-    fn defaults(&mut self, chart: &Chart, values: &Rc<Dict>, path: &str) {
-        let Value::Dict(defaults) = to_table(&chart.values) else { return };
-        for (key, default) in defaults.entries() {
-            match values.get(&key) {
+    fn defaults(&mut self, chart: &Chart, values: &Rc<Draft>, path: &str) {
+        for (key, default) in chart.values.entries() {
+            match values.get(key) {
                 None => {
+                    let default = Node::from(default);
                     if self.nulls == Nulls::Delete {
-                        if is_nil(&default) {
+                        if default.is_nil() {
                             continue;
                         }
-                        drop_nulls(&default);
+                        if let Some(table) = default.table() {
+                            table.drop_nils();
+                        }
                     }
-                    values.set(key, default);
+                    values.set(key.clone(), default);
                 }
-                Some(Value::Nil) if self.nulls == Nulls::Delete => {
-                    values.map.borrow_mut().remove(&key);
-                }
-                Some(Value::Dict(table)) => {
-                    let Some(default) = as_table(&default) else {
-                        if !is_nil(&default) {
+                Some(Node::Leaf(Plain::Nil)) if self.nulls == Nulls::Delete => values.remove(key),
+                Some(Node::Table(table)) => {
+                    let Plain::Table(default) = default else {
+                        if *default != Plain::Nil {
                             let key = key.text();
                             self.warnings
                                 .push(format!("warning: skipped value for {path}.{key}: Not a table."));
                         }
                         continue;
                     };
-                    let is_sub_chart = chart.dependencies.iter().any(|sub| sub.name().as_bytes() == &*key);
+                    let default = Draft::new(default);
+                    let is_sub_chart = chart.dependencies.iter().any(|sub| sub.name().as_bytes() == &**key);
                     let nulls = if is_sub_chart { Nulls::Keep } else { self.nulls };
                     if nulls == Nulls::Delete {
-                        drop_nulls(&Value::Dict(Rc::clone(default)));
+                        default.drop_nils();
                     }
-                    combine(&table, default, &join(path, &key.text()), nulls, self.warnings);
+                    combine(&table, &default, &join(path, &key.text()), nulls, self.warnings);
                 }
                 Some(_) => {}
             }
@@ -119,22 +119,21 @@ impl Coalescing<'_> {
     }
 
     /// The parent's globals into a sub-chart's; the parent's win.
-    fn globals(&mut self, child: &Rc<Dict>, parent: &Rc<Dict>, path: &str) {
-        let mut global = |values: &Rc<Dict>, what: &str| match values.get(GLOBAL) {
-            None => Some(Value::dict(BTreeMap::new())),
-            Some(found) if is_table(&found) => Some(found),
+    fn globals(&mut self, child: &Rc<Draft>, parent: &Rc<Draft>, path: &str) {
+        let mut global = |values: &Rc<Draft>, what: &str| match values.get(GLOBAL) {
+            None => Some(Rc::default()),
+            Some(Node::Table(found)) => Some(found),
             Some(_) => {
                 self.warnings
                     .push(format!("warning: skipping globals because {what} global is not a table."));
                 None
             }
         };
-        let Some(into) = global(child, "destination") else { return };
-        let Some(from) = global(parent, "source") else { return };
-        let (Some(target), Some(source)) = (as_table(&into), as_table(&from)) else { return };
+        let Some(target) = global(child, "destination") else { return };
+        let Some(source) = global(parent, "source") else { return };
         for (key, value) in source.entries() {
-            let Some(table) = as_table(&value) else {
-                if target.get(&key).is_some_and(|old| is_table(&old)) {
+            let Some(table) = value.table() else {
+                if target.get(&key).is_some_and(|old| old.table().is_some()) {
                     self.warnings.push(format!("key {} is table. Skipping", key.text()));
                 } else {
                     target.set(key, value);
@@ -142,14 +141,12 @@ impl Coalescing<'_> {
                 continue;
             };
             // Only the table itself is copied; what is in it is shared with the parent.
-            let copy = Value::dict(table.map.borrow().clone());
+            let copy = Draft::of(table.entries());
             match target.get(&key) {
-                None => target.set(key, copy),
-                Some(Value::Dict(old)) => {
-                    if let Some(copy) = as_table(&copy) {
-                        combine(copy, &old, &join(path, &key.text()), Nulls::Keep, self.warnings);
-                    }
-                    target.set(key, copy);
+                None => target.set(key, Node::Table(copy)),
+                Some(Node::Table(old)) => {
+                    combine(&copy, &old, &join(path, &key.text()), Nulls::Keep, self.warnings);
+                    target.set(key, Node::Table(copy));
                 }
                 Some(_) => {
                     let key = gotemplate::quote(&key);
@@ -158,59 +155,53 @@ impl Coalescing<'_> {
                 }
             }
         }
-        child.set(GLOBAL, into.clone());
+        child.set(GLOBAL.into(), Node::Table(target));
     }
 }
 
 /// Merges one table into another, whose own values win. Both may change.
-pub(crate) fn combine(into: &Rc<Dict>, from: &Rc<Dict>, path: &str, nulls: Nulls, warnings: &mut Warnings) {
-    if Rc::ptr_eq(&into.map, &from.map) {
+pub(crate) fn combine(into: &Rc<Draft>, from: &Rc<Draft>, path: &str, nulls: Nulls, warnings: &mut Warnings) {
+    if Rc::ptr_eq(into, from) {
         return;
     }
     let had: Vec<Str> =
-        from.entries().into_iter().filter(|(_, value)| !is_nil(value)).map(|(key, _)| key).collect();
-    for (key, value) in into.entries() {
-        if is_nil(&value) {
-            from.set(key, Value::Nil);
+        from.entries().into_iter().filter(|(_, node)| !node.is_nil()).map(|(key, _)| key).collect();
+    for (key, node) in into.entries() {
+        if node.is_nil() {
+            from.set(key, node);
         }
     }
-    for (key, value) in from.entries() {
+    for (key, node) in from.entries() {
         let Some(old) = into.get(&key) else {
-            into.set(key, value);
+            into.set(key, node);
             continue;
         };
-        if nulls == Nulls::Delete && is_nil(&old) && had.binary_search(&key).is_ok() {
-            into.map.borrow_mut().remove(&key);
+        if nulls == Nulls::Delete && old.is_nil() && had.binary_search(&key).is_ok() {
+            into.remove(&key);
             continue;
         }
-        match (as_table(&old), as_table(&value)) {
+        match (old.table(), node.table()) {
             (Some(old), Some(new)) => combine(old, new, &join(path, &key.text()), nulls, warnings),
             (None, Some(_)) => warnings.push(format!(
                 "warning: cannot overwrite table with non table for {} ({})",
                 join(path, &key.text()),
-                gotemplate::fmt::sprint(&value)
+                shown(&node)
             )),
-            (Some(_), None) if !is_nil(&value) => warnings.push(format!(
+            (Some(_), None) if !node.is_nil() => warnings.push(format!(
                 "warning: destination for {} is a table. Ignoring non-table value ({})",
                 join(path, &key.text()),
-                gotemplate::fmt::sprint(&value)
+                shown(&node)
             )),
             _ => {}
         }
     }
 }
 
-/// [`combine`] with nulls kept, for values that are imported.
-pub(crate) fn merge_tables(into: &Value, from: &Value, warnings: &mut Warnings) {
-    if let (Some(into), Some(from)) = (as_table(into), as_table(from)) {
-        combine(into, from, "", Nulls::Keep, warnings);
-    }
+fn shown(node: &Node) -> String {
+    gotemplate::fmt::sprint(&node.value())
 }
 
-fn drop_nulls(value: &Value) {
-    let Some(table) = as_table(value) else { return };
-    table.map.borrow_mut().retain(|_, value| !is_nil(value));
-    for (_, value) in table.entries() {
-        drop_nulls(&value);
-    }
+/// The values that templates see, from values that are combined: what charts share they share, too.
+pub(crate) fn template_values(values: &Rc<Draft>) -> Value {
+    Node::Table(Rc::clone(values)).value()
 }
