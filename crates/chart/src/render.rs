@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Value;
-use sprig::{Beside, Templates};
+use sprig::{Beside, Compiling, Templates};
 
 use crate::capabilities::Capabilities;
 use crate::context::{ReleaseOptions, Scopes, templates};
@@ -32,8 +32,8 @@ pub struct Request {
     pub schemas: SchemaCheck,
 }
 
-/// From how many bytes on templates are compiled while the values are made ready: that takes milliseconds then, a thread
-/// some ten microseconds.
+/// From how many bytes on two threads compile the templates, one of them while the values are made ready: that takes
+/// milliseconds then, a thread some ten microseconds.
 const WORTH_A_THREAD: usize = 96 << 10;
 /// As [`WORTH_A_THREAD`], for schemas, while the templates are rendered.
 const SCHEMA_WORTH_A_THREAD: usize = 16 << 10;
@@ -99,11 +99,15 @@ impl Chart {
         options: sprig::Options,
         warnings: &mut Warnings,
     ) -> Result<Files, Error> {
+        let mut files = Vec::new();
+        templates(self, self.name(), &mut files);
+        let compiling = Compiling::new(files.iter().map(|(path, text)| (path.as_str(), text.clone())));
+        let size: usize = files.iter().map(|(_, text)| text.len()).sum();
         std::thread::scope(|scope| {
-            let compiling = (self.template_bytes() >= WORTH_A_THREAD)
-                .then(|| Beside::start(scope, || self.templates()))
+            let helper = (size >= WORTH_A_THREAD)
+                .then(|| Beside::start(scope, || compiling.help()))
                 .transpose()
-                .map_err(thread)?;
+                .map_err(render)?;
             let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
             let checking = match request.schemas {
                 SchemaCheck::Skip => None,
@@ -117,31 +121,26 @@ impl Chart {
                         let mut warnings = Warnings::new();
                         (schema::validate(self, &values, &mut warnings), warnings)
                     };
-                    Some(Beside::start(scope, check).map_err(thread)?)
+                    Some(Beside::start(scope, check).map_err(render)?)
                 }
             };
             let values = template_values(&values);
-            let compiled = match compiling {
-                Some(compiling) => compiling.end().map_err(thread)?,
-                None => self.templates(),
-            };
+            compiling.help();
+            if let Some(helper) = helper {
+                helper.end().map_err(render)?;
+            }
             let rendered = self
                 .check_version(&request.capabilities)
-                .and(compiled)
-                .and_then(|compiled| compiled.render(self, &values, request, options));
+                .and_then(|()| compiling.end().map_err(render))
+                .and_then(|compiled| Compiled(compiled).render(self, &values, request, options));
             if let Some(checking) = checking {
                 // What is wrong with the values comes first.
-                let (outcome, remarks) = checking.end().map_err(thread)?;
+                let (outcome, remarks) = checking.end().map_err(render)?;
                 warnings.extend(remarks);
                 outcome.map_err(Error::Schema)?;
             }
             rendered
         })
-    }
-
-    fn template_bytes(&self) -> usize {
-        let own: usize = self.templates.iter().map(|file| file.data.len()).sum();
-        own + self.dependencies.iter().map(Chart::template_bytes).sum::<usize>()
     }
 
     /// Whether the chart supports the cluster.
@@ -157,11 +156,11 @@ impl Chart {
         let mut found = Vec::new();
         templates(self, self.name(), &mut found);
         let files = found.iter().map(|(path, text)| (path.as_str(), text.clone()));
-        Templates::compile(files).map(Compiled).map_err(|error| Error::Render(error.to_string()))
+        Templates::compile(files).map(Compiled).map_err(render)
     }
 }
 
-fn thread(error: sprig::Error) -> Error {
+fn render(error: sprig::Error) -> Error {
     Error::Render(error.to_string())
 }
 
@@ -176,7 +175,7 @@ impl Compiled {
         options: sprig::Options,
     ) -> Result<Files, Error> {
         let scopes = Scopes::new(chart, values, &request.release, &request.capabilities);
-        self.0.render(|path| scopes.of(path), options).map_err(|error| Error::Render(error.to_string()))
+        self.0.render(|path| scopes.of(path), options).map_err(render)
     }
 }
 

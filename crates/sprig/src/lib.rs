@@ -72,8 +72,8 @@ use gotemplate::Functions;
 pub use error::Error;
 pub use gotemplate::{Limits, MissingKey, Str, Value};
 pub use json_read::read as read_json;
-pub use regexes::compile as compile_regex;
-pub use render::{Beside, Options, Scope, Templates, with_stack};
+pub use regexes::{check as check_regex, compile as compile_regex};
+pub use render::{Beside, Compiling, Options, Scope, Templates, with_stack};
 pub use state::{Lookup, Purpose, Resolve};
 pub use time::check as check_time;
 pub use yaml_text::{

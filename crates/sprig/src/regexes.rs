@@ -54,6 +54,21 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// # Errors
 /// Go's text: `error parsing regexp: …`.
 pub fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
+    RegexBuilder::new(&translated(pattern)?).size_limit(size).build().map_err(|_| {
+        let text = String::from_utf8_lossy(pattern);
+        format!("error parsing regexp: expression too large or not supported: `{text}`")
+    })
+}
+
+/// Whether a regular expression is one of Go's, without the work of compiling it.
+///
+/// # Errors
+/// As [`compile`], but for an expression that is too large.
+pub fn check(pattern: &[u8]) -> Result<(), String> {
+    translated(pattern).map(|_| ())
+}
+
+fn translated(pattern: &[u8]) -> Result<String, String> {
     let text = std::str::from_utf8(pattern).map_err(|error| {
         // Whatever is wrong before it comes first; what is missing at the end does not.
         let before = String::from_utf8_lossy(pattern.get(..error.valid_up_to()).unwrap_or_default());
@@ -66,11 +81,7 @@ pub fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
         let rest = String::from_utf8_lossy(pattern.get(error.valid_up_to()..).unwrap_or_default());
         format!("error parsing regexp: invalid UTF-8: `{rest}`")
     })?;
-    let translated = translate(text).map_err(|problem| format!("error parsing regexp: {problem}"))?;
-    RegexBuilder::new(&translated)
-        .size_limit(size)
-        .build()
-        .map_err(|_| format!("error parsing regexp: expression too large or not supported: `{text}`"))
+    translate(text).map_err(|problem| format!("error parsing regexp: {problem}"))
 }
 
 fn must(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {

@@ -2,10 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::ScopedJoinHandle;
 
-use gotemplate::{DictType, Exec, Limits, MissingKey, Parser, Set, Str, Value};
+use gotemplate::{DictType, Exec, Limits, MissingKey, Parsed, Parser, Set, Str, Value};
 
 use crate::context::{VALUES, values};
 use crate::error::Error;
@@ -72,6 +73,54 @@ impl Options {
     }
 }
 
+/// Template files that are being compiled, by any number of threads.
+pub struct Compiling<'a> {
+    /// In Helm's order: path, text, and what becomes of it.
+    files: Vec<(&'a str, Str, OnceLock<Outcome>)>,
+    /// The next file that nobody has taken.
+    next: AtomicUsize,
+}
+
+type Outcome = Result<Parsed, gotemplate::Error>;
+
+impl<'a> Compiling<'a> {
+    /// Files as for [`Templates::compile`].
+    #[must_use]
+    pub fn new<T: Into<Str>>(files: impl IntoIterator<Item = (&'a str, T)>) -> Compiling<'a> {
+        let mut files: Vec<_> =
+            files.into_iter().map(|(path, text)| (path, text.into(), OnceLock::new())).collect();
+        // Deeper files first, so that what a parent chart defines replaces what a sub-chart defines.
+        files.sort_by_cached_key(|(path, _, _)| Reverse((path.matches('/').count(), *path)));
+        Compiling { files, next: AtomicUsize::new(0) }
+    }
+
+    /// Compiles files until all are taken: those that others took may not be ready yet.
+    pub fn help(&self) {
+        let mut parser = Parser::new(crate::functions());
+        while let Some((path, text, parsed)) = self.files.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            _ = parsed.set(parser.parse(*path, text.clone()));
+        }
+    }
+
+    /// The templates, when every helper is done; what nobody took is compiled now.
+    ///
+    /// # Errors
+    /// [`Error::Parse`]: the first text, in Helm's order, that does not parse.
+    pub fn end(&self) -> Result<Templates, Error> {
+        let mut parser = Parser::new(crate::functions());
+        let mut set = Set::new();
+        let mut rendered = Vec::new();
+        for (path, text, parsed) in &self.files {
+            let parsed = parsed.get_or_init(|| parser.parse(*path, text.clone()));
+            set.add(parsed.as_ref().map_err(|error| Error::parse(path, error))?);
+            if !path.rsplit('/').next().unwrap_or_default().starts_with('_') {
+                rendered.push(Arc::from(*path));
+            }
+        }
+        Ok(Templates { set: Arc::new(set), rendered: rendered.into() })
+    }
+}
+
 impl Templates {
     /// Compiles template files: full path (`app/templates/web.yaml`, `app/charts/db/templates/_help.tpl`) and text, which
     /// is kept; a [`Str`] is not copied. The order in which they are given does not matter. Files whose base name begins with `_` are partials: they define
@@ -82,20 +131,9 @@ impl Templates {
     pub fn compile<'a, T: Into<Str>>(
         files: impl IntoIterator<Item = (&'a str, T)>,
     ) -> Result<Templates, Error> {
-        let mut files: Vec<(&str, T)> = files.into_iter().collect();
-        // Deeper files first, so that what a parent chart defines replaces what a sub-chart defines.
-        files.sort_by_cached_key(|(path, _)| Reverse((path.matches('/').count(), *path)));
-        let mut parser = Parser::new(crate::functions());
-        let mut set = Set::new();
-        let mut rendered = Vec::new();
-        for (path, text) in files {
-            let parsed = parser.parse(path, text).map_err(|error| Error::parse(path, &error))?;
-            set.add(&parsed);
-            if !path.rsplit('/').next().unwrap_or_default().starts_with('_') {
-                rendered.push(Arc::from(path));
-            }
-        }
-        Ok(Templates { set: Arc::new(set), rendered: rendered.into() })
+        let compiling = Compiling::new(files);
+        compiling.help();
+        compiling.end()
     }
 
     /// The files that are rendered, in the order in which that happens.

@@ -22,6 +22,9 @@ pub(super) fn check(document: &Document<'_>, values: &Json) -> Result<(), String
     if let Some(problem) = checker.exhausted {
         return Err(format!("unable to validate schema: {problem}"));
     }
+    if let Some(problem) = document.unusable() {
+        return Err(problem);
+    }
     let Err(problem) = outcome else { return Ok(()) };
     let problems = if problem.form == Form::Group { problem.causes } else { vec![*problem] };
     let mut text = String::new();

@@ -1,5 +1,6 @@
 //! A schema document: its parts, and what their references mean.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use regex::bytes::Regex;
@@ -33,7 +34,10 @@ pub(super) struct Document<'s> {
     pub(super) resources: Vec<Resource<'s>>,
     /// The resource of each node that begins one, by its address in memory.
     starts: HashMap<usize, usize>,
-    patterns: HashMap<&'s str, Regex>,
+    /// Expressions, compiled when they are used.
+    patterns: HashMap<&'s str, OnceCell<Option<Regex>>>,
+    /// The first expression that could not be used, and why.
+    unusable: RefCell<Option<String>>,
     /// Nodes that were collected.
     seen: HashSet<usize>,
     /// Addresses of documents that are not downloaded.
@@ -65,6 +69,7 @@ impl<'s> Document<'s> {
             resources: Vec::new(),
             starts: HashMap::new(),
             patterns: HashMap::new(),
+            unusable: RefCell::default(),
             seen: HashSet::new(),
             remote: BTreeSet::new(),
         };
@@ -136,13 +141,8 @@ impl<'s> Document<'s> {
         );
         for pattern in patterns {
             if !self.patterns.contains_key(pattern) {
-                let compiled = sprig::compile_regex(pattern.as_bytes(), PATTERN_SIZE).map_err(|problem| {
-                    format!(
-                        "invalid regex {} in values.schema.json: {problem}",
-                        gotemplate::quote(pattern.as_bytes())
-                    )
-                })?;
-                self.patterns.insert(pattern, compiled);
+                sprig::check_regex(pattern.as_bytes()).map_err(|why| invalid(pattern, &why))?;
+                self.patterns.insert(pattern, OnceCell::new());
             }
         }
         let draft = self.draft(at.resource);
@@ -206,7 +206,20 @@ impl<'s> Document<'s> {
     }
 
     pub(super) fn matches(&self, pattern: &str, text: &str) -> bool {
-        self.patterns.get(pattern).is_some_and(|pattern| pattern.is_match(text.as_bytes()))
+        let Some(place) = self.patterns.get(pattern) else { return false };
+        let compiled = place.get_or_init(|| {
+            let compiled = sprig::compile_regex(pattern.as_bytes(), PATTERN_SIZE);
+            if let Err(why) = &compiled {
+                self.unusable.borrow_mut().get_or_insert_with(|| invalid(pattern, why));
+            }
+            compiled.ok()
+        });
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text.as_bytes()))
+    }
+
+    /// Why what was found so far may be wrong.
+    pub(super) fn unusable(&self) -> Option<String> {
+        self.unusable.borrow().clone()
     }
 
     pub(super) fn resolve(&self, reference: &str, from: usize) -> Result<Target<'s>, String> {
@@ -251,6 +264,10 @@ impl<'s> Document<'s> {
         }
         Ok(Target::Schema(at))
     }
+}
+
+fn invalid(pattern: &str, why: &str) -> String {
+    format!("invalid regex {} in values.schema.json: {why}", gotemplate::quote(pattern.as_bytes()))
 }
 
 pub(super) fn draft_of(node: &Json, outer: Draft) -> Result<Draft, String> {

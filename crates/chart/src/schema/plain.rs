@@ -37,7 +37,13 @@ fn is_right(key: &str, value: &Json, draft: Draft, depth: usize) -> bool {
         "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
             value.is_u64()
         }
-        "uniqueItems" => value.is_boolean(),
+        "uniqueItems" | "deprecated" | "readOnly" | "writeOnly" => value.is_boolean(),
+        "format" => value.is_string(),
+        "pattern" => value.as_str().is_some_and(is_regex),
+        "patternProperties" => value.as_object().is_some_and(|map| {
+            map.iter().all(|(key, value)| is_regex(key) && is_schema(value, draft, depth))
+        }),
+        "if" | "then" | "else" => draft >= Draft::D7 && is_schema(value, draft, depth),
         "$ref" => value.as_str().is_some_and(is_plain_pointer),
         "properties" | "definitions" | "$defs" => {
             value.as_object().is_some_and(|map| map.values().all(|value| is_schema(value, draft, depth)))
@@ -69,25 +75,16 @@ const OTHER_KEYWORDS: &[&str] = &[
     "dependencies",
     "dependentRequired",
     "dependentSchemas",
-    "deprecated",
-    "else",
     "exclusiveMaximum",
     "exclusiveMinimum",
-    "format",
     "id",
-    "if",
     "maxContains",
     "minContains",
     "multipleOf",
-    "pattern",
-    "patternProperties",
     "prefixItems",
     "propertyNames",
-    "readOnly",
-    "then",
     "unevaluatedItems",
     "unevaluatedProperties",
-    "writeOnly",
 ];
 
 fn is_type(value: &Json) -> bool {
@@ -99,6 +96,10 @@ fn is_type(value: &Json) -> bool {
         Json::Array(names) => !names.is_empty() && names.iter().all(known) && are_different_texts(names),
         name => known(name),
     }
+}
+
+fn is_regex(text: &str) -> bool {
+    sprig::check_regex(text.as_bytes()).is_ok()
 }
 
 fn are_different_texts(values: &[Json]) -> bool {
@@ -128,7 +129,9 @@ mod tests {
             "type": "object",
             "required": ["a"],
             "properties": {"a": {"type": ["string", "null"], "enum": ["x", null]}, "b": {"$ref": "#/definitions/c"}},
-            "definitions": {"c": {"allOf": [{"minLength": 1}, {"not": {"const": 3}}]}},
+            "definitions": {"c": {"allOf": [{"minLength": 1}, {"not": {"const": 3}}, {"pattern": "^[^a]"}]}},
+            "patternProperties": {"^x-": {"format": "uri", "readOnly": true}},
+            "if": {"minProperties": 1},
             "additionalProperties": false,
             "x-tool": 1,
             "unheardOf": {"type": "text"},
@@ -148,6 +151,11 @@ mod tests {
             json!({"$ref": "#/a b"}),
             json!({"properties": {"a": {"$schema": "x"}}}),
             json!({"pattern": "("}),
+            json!({"patternProperties": {"(": {}}}),
+            json!({"patternProperties": {"a": 1}}),
+            json!({"format": 1}),
+            json!({"readOnly": "yes"}),
+            json!({"else": 1}),
             json!(true),
         ] {
             assert!(!holds(&wrong, Draft::D7), "{wrong}");
