@@ -3,13 +3,14 @@
 use std::io::{BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
+use gotemplate::Str;
 
 use crate::error::Error;
 use crate::file::File;
 use crate::time::Time;
 
 /// How much is decompressed at a time, in bytes.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = 64 << 10;
 
 /// What a chart may weigh when it is unpacked.
 #[derive(Debug, Clone, Copy)]
@@ -72,25 +73,19 @@ pub(crate) fn unpack_some(
         }
         is_empty = false;
         let is_wanted = is_wanted(&name);
-        // The size in the header has been checked against the limits.
-        let room = if is_wanted { usize::try_from(size).unwrap_or(0) } else { 0 };
-        let (mut data, mut rest) = (Vec::with_capacity(room), entry.by_ref().take(left));
-        let read = if is_wanted {
-            rest.read_to_end(&mut data).map(|read| read as u64)
-        } else {
-            std::io::copy(&mut rest, &mut std::io::sink())
-        };
-        let read = read.map_err(unreadable)?;
-        left -= read.min(left);
-        if read < size || left == 0 {
+        left -= size;
+        if left == 0 {
             return Err(too_large());
         }
         if !is_wanted {
+            // The next entry begins behind it.
             continue;
         }
+        let room = usize::try_from(size).map_err(|_| too_large())?;
+        let data = Str::filled(room, |room| entry.read_exact(room)).map_err(unreadable)?;
         let modified =
             entry.header().mtime().ok().map(|seconds| Time::unix(i64::try_from(seconds).unwrap_or(0), 0));
-        files.push(File::new(name, &data).modified(modified));
+        files.push(File::of(name, data).modified(modified));
     }
     if is_empty {
         return Err(archive("no files in chart archive"));

@@ -19,8 +19,13 @@ impl File {
     /// A file without a time. A UTF-8 byte order mark is dropped.
     #[must_use]
     pub fn new(name: impl Into<String>, data: &[u8]) -> File {
-        let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
-        File { name: name.into(), data: data.into(), modified: None }
+        File::of(name, data.into())
+    }
+
+    /// As [`File::new`], of a content that is shared.
+    pub(crate) fn of(name: impl Into<String>, data: Str) -> File {
+        let data = data.strip_prefix(b"\xef\xbb\xbf").map(Str::from).unwrap_or(data);
+        File { name: name.into(), data, modified: None }
     }
 
     /// The same with a time.

@@ -10,6 +10,18 @@ use std::sync::Arc;
 pub struct Str(Arc<[u8]>);
 
 impl Str {
+    /// A string of a length, whose bytes are written where they stay.
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn filled<E>(len: usize, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Str, E> {
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+        if let Some(bytes) = Arc::get_mut(&mut bytes) {
+            fill(bytes)?;
+        }
+        Ok(Str(bytes))
+    }
+
     /// The text, with each byte that is not UTF-8 replaced by U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
