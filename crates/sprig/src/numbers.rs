@@ -62,12 +62,28 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 ];
 
 fn atoi(text: &str) -> Option<i64> {
+    let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.is_empty() {
         return None;
     }
+    let mut magnitude = 0u64;
+    for b in digits.bytes() {
+        if !b.is_ascii_digit() {
+            return None;
+        }
+        // Go stops where 64 bits no longer hold the number, and never sees what is no digit behind that.
+        match magnitude.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(b - b'0'))) {
+            Some(next) => magnitude = next,
+            None => return Some(if negative { i64::MIN } else { i64::MAX }),
+        }
+    }
     // Beyond the range Go gives the nearest number together with the error that Sprig drops.
-    Some(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
+    Some(if negative {
+        0i64.checked_sub_unsigned(magnitude).unwrap_or(i64::MIN)
+    } else {
+        i64::try_from(magnitude).unwrap_or(i64::MAX)
+    })
 }
 
 fn octal(text: &str) -> i64 {
