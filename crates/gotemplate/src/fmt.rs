@@ -260,7 +260,7 @@ impl Format<'_> {
         match u8::try_from(verb) {
             Ok(verb) if verb.is_ascii() && verb != b'w' => printer.argument(arg, verb),
             // `%w` is for errors, of which there are none here; only what `fmt` knows by its type gets to its elements.
-            Ok(b'w') if !matches!(arg, Value::Bytes(_)) => printer.bad_verb(OTHER, arg),
+            Ok(b'w') if arg.as_bytes().is_none() => printer.bad_verb(OTHER, arg),
             _ => printer.argument(arg, OTHER),
         }
     }

@@ -89,6 +89,7 @@ impl Value {
             Value::List(list) => match list.ty {
                 ListType::Any | ListType::Nil => "[]interface {}",
                 ListType::Str | ListType::NilStr => "[]string",
+                ListType::NilBytes => "[]uint8",
                 ListType::Int => "[]int",
                 ListType::Lists => "[][]interface {}",
                 ListType::Dicts => "[]map[string]interface {}",

@@ -23,7 +23,7 @@ pub enum Value {
     Complex(f64, f64),
     /// A string.
     Str(Str),
-    /// A `[]byte`.
+    /// A `[]byte` that is not nil; the nil one is a list of [`ListType::NilBytes`].
     Bytes(Str),
     /// A slice.
     List(Rc<List>),
@@ -85,6 +85,8 @@ pub enum ListType {
     Str,
     /// `[]string` that is nil.
     NilStr,
+    /// `[]uint8` that is nil, which prints as any bytes.
+    NilBytes,
     /// `[]int`
     Int,
     /// `[][]interface {}`
@@ -99,7 +101,7 @@ impl ListType {
     /// True for slices that are nil: they equal `nil` and encode as null.
     #[must_use]
     pub fn nil(self) -> bool {
-        matches!(self, ListType::Nil | ListType::NilStr)
+        matches!(self, ListType::Nil | ListType::NilStr | ListType::NilBytes)
     }
 }
 
@@ -178,10 +180,15 @@ impl Dict {
         matches!(self.ty, DictType::Nil)
     }
 
-    /// What a missing key gives.
+    /// What a missing key gives: the zero value of the elements' type.
     #[must_use]
     pub fn zero(&self) -> Value {
-        if self.dynamic() { Value::Nil } else { Value::Str(Str::default()) }
+        match self.ty {
+            _ if self.dynamic() => Value::Nil,
+            // The only named map of another element type holds files.
+            DictType::Named(_) => Value::nil_bytes(),
+            _ => Value::Str(Str::default()),
+        }
     }
 }
 
@@ -216,6 +223,12 @@ impl Value {
         Value::typed_list(ListType::Str, items.into_iter().map(|item| Value::Str(item.into())).collect())
     }
 
+    /// A `[]byte` that is nil.
+    #[must_use]
+    pub fn nil_bytes() -> Value {
+        Value::typed_list(ListType::NilBytes, Vec::new())
+    }
+
     /// A `map[string]interface {}`.
     #[must_use]
     pub fn dict(map: BTreeMap<Str, Value>) -> Value {
@@ -242,6 +255,27 @@ impl Value {
     pub fn as_str(&self) -> Option<&Str> {
         match self {
             Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// True for `nil`, and for a list, map or `[]byte` that is nil.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        match self {
+            Value::Nil => true,
+            Value::List(list) => list.ty.nil(),
+            Value::Dict(dict) => dict.nil(),
+            _ => false,
+        }
+    }
+
+    /// The bytes of a `[]byte`; a nil one has none.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
+            Value::List(list) if list.ty == ListType::NilBytes => Some(b""),
             _ => None,
         }
     }

@@ -17,6 +17,7 @@ fn data() -> Value {
         ("l", Value::list(vec!["a".into(), Value::int(2), Value::Nil])),
         ("m", dict(vec![("b", true.into()), ("a", dict(vec![("deep", "x".into())]))])),
         ("empty", Value::list(vec![])),
+        ("nilBytes", Value::nil_bytes()),
     ])
 }
 
@@ -184,10 +185,37 @@ fn bytes_have_their_short_name_only_at_the_top() {
         ("%#w", bytes(), "[]uint8{%!w(uint8=0x68), %!w(uint8=0x69)}"),
         ("%v|", Value::list(vec![bytes()]), "[[104 105]]|"),
         ("%x", bytes(), "6869"),
+        ("%#v", Value::nil_bytes(), "[]byte(nil)"),
+        ("%#v", Value::list(vec![Value::nil_bytes()]), "[]interface {}{[]uint8(nil)}"),
+        ("%#w", Value::nil_bytes(), "[]uint8(nil)"),
+        ("%v|", Value::nil_bytes(), "[]|"),
+        ("%q", Value::nil_bytes(), "\"\""),
+        ("%T", Value::nil_bytes(), "[]uint8"),
     ] {
         let found = gotemplate::fmt::printf(format.as_bytes(), &[value]);
         assert_eq!(String::from_utf8_lossy(&found), written, "{format}");
     }
+}
+
+#[test]
+fn the_address_of_nil_is_known() {
+    gives(&[
+        (
+            "{{ printf \"%p|%#p|%5p|%-5p|%05p|%.3p\" .nilBytes .nilBytes .nilBytes .nilBytes .nilBytes .nilBytes }}",
+            "0x0|0|  0x0|0x0  |0x00000|0x000",
+        ),
+        ("{{ printf \"%p\" .nil }}", "%!p(<nil>)"),
+    ]);
+}
+
+#[test]
+fn bytes_that_are_nil_equal_nil_and_stay_so_in_a_slice() {
+    gives(&[
+        ("{{ eq .nilBytes nil }} {{ ne .nilBytes nil }} {{ eq .nilBytes .nilBytes }}", "true false true"),
+        ("{{ eq (slice .nilBytes 0 0) nil }} {{ len .nilBytes }} {{ not .nilBytes }}", "true 0 true"),
+        ("{{ .nilBytes }}{{ range .nilBytes }}x{{ else }}none{{ end }}", "[]none"),
+    ]);
+    fails(&[("{{ index .nilBytes 0 }}", "error calling index: reflect: slice index out of range")]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use gotemplate::{Dict, Fault, Str, Value, fmt, parse_float, parse_int};
+use gotemplate::{Dict, Fault, ListType, Str, Value, fmt, parse_float, parse_int};
 
 pub(crate) type Outcome = Result<Value, Fault>;
 
@@ -50,6 +50,7 @@ impl Args for [Value] {
 pub(crate) fn strval(value: &Value) -> Str {
     match value {
         Value::Str(text) | Value::Bytes(text) => text.clone(),
+        Value::List(list) if list.ty == ListType::NilBytes => Str::default(),
         other => {
             let mut out = Vec::new();
             fmt::write(other, &mut out);

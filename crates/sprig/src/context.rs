@@ -7,7 +7,7 @@ use std::rc::Rc;
 use gotemplate::Ty::Str as Text;
 use gotemplate::{Dict, DictType, Fault, List, ListType, Method, Named, Object, Str, Value};
 
-use crate::args::{Args, Outcome};
+use crate::args::{Args, Outcome, strval};
 use crate::{encode, glob, to_yaml};
 
 /// Type of `.Values`, of `.Template` and of a chart's context.
@@ -74,28 +74,29 @@ static FILES: Named = Named { name: "engine.files", dynamic: false, methods: &[]
 /// The files of a chart by path.
 #[must_use]
 pub fn files(files: impl IntoIterator<Item = (Str, Str)>) -> Value {
-    let map = files.into_iter().map(|(path, bytes)| (path, Value::Bytes(bytes))).collect();
+    files_of(files.into_iter().map(|(path, bytes)| (path, Value::Bytes(bytes))).collect())
+}
+
+/// Files that may have a nil `[]byte` among them, which `mergeOverwrite` can put there.
+fn files_of(map: BTreeMap<Str, Value>) -> Value {
     let dict = Dict { ty: DictType::Named(&FILES), map: Rc::new(std::cell::RefCell::new(map)) };
     Value::Object(Rc::new(Files(Rc::new(dict))))
 }
 
-fn file(value: &Value, path: &[u8]) -> Str {
-    match value.as_dict().and_then(|dict| dict.get(path)) {
-        Some(Value::Bytes(bytes)) => bytes,
-        _ => Str::default(),
-    }
+/// The bytes of a file; those of none are empty, but not nil.
+fn file(value: &Value, path: &[u8]) -> Value {
+    let found = value.as_dict().and_then(|dict| dict.get(path));
+    found.unwrap_or_else(|| Value::Bytes(Str::default()))
 }
 
 fn base(path: &[u8]) -> &[u8] {
     path.rsplit(|b| *b == b'/').next().unwrap_or_default()
 }
 
-fn by_base(value: &Value, show: fn(&Str) -> Value) -> Outcome {
+fn by_base(value: &Value, show: fn(&Value) -> Value) -> Outcome {
     let mut map = BTreeMap::new();
     for (path, content) in value.as_dict().map(|dict| dict.entries()).unwrap_or_default() {
-        if let Value::Bytes(bytes) = content {
-            map.insert(Str::from(base(&path)), show(&bytes));
-        }
+        map.insert(Str::from(base(&path)), show(&content));
     }
     if map.is_empty() && value.as_dict().is_none() {
         return Ok("".into());
@@ -125,14 +126,9 @@ impl Object for Files {
                 name: "Get",
                 params: &[Text],
                 rest: None,
-                call: |v, a| Ok(Value::Str(file(v, a.bytes(0)))),
+                call: |v, a| Ok(Value::Str(strval(&file(v, a.bytes(0))))),
             },
-            Method {
-                name: "GetBytes",
-                params: &[Text],
-                rest: None,
-                call: |v, a| Ok(Value::Bytes(file(v, a.bytes(0)))),
-            },
+            Method { name: "GetBytes", params: &[Text], rest: None, call: |v, a| Ok(file(v, a.bytes(0))) },
             Method {
                 name: "Glob",
                 params: &[Text],
@@ -142,30 +138,27 @@ impl Object for Files {
                     let all = v.as_dict().map(|dict| dict.entries()).unwrap_or_default();
                     let kept =
                         all.into_iter().filter(|(path, _)| pattern.as_ref().is_none_or(|p| p.is_match(path)));
-                    Ok(files(kept.filter_map(|(path, content)| match content {
-                        Value::Bytes(bytes) => Some((path, bytes)),
-                        _ => None,
-                    })))
+                    Ok(files_of(kept.collect()))
                 },
             },
             Method {
                 name: "AsConfig",
                 params: &[],
                 rest: None,
-                call: |v, _| by_base(v, |bytes| Value::Str(bytes.clone())),
+                call: |v, _| by_base(v, |bytes| Value::Str(strval(bytes))),
             },
             Method {
                 name: "AsSecrets",
                 params: &[],
                 rest: None,
-                call: |v, _| by_base(v, |bytes| encode::base64(bytes).into()),
+                call: |v, _| by_base(v, |bytes| encode::base64(&strval(bytes)).into()),
             },
             Method {
                 name: "Lines",
                 params: &[Text],
                 rest: None,
                 call: |v, a| {
-                    let text = file(v, a.bytes(0));
+                    let text = strval(&file(v, a.bytes(0)));
                     if text.is_empty() {
                         return Ok(Value::strings(Vec::<Str>::new()));
                     }

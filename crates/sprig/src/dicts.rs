@@ -106,7 +106,7 @@ fn merge_into(target: &Value, source: &Value, wins: Wins) -> Result<(), Fault> {
     }
     let set = |key: Str, value: Value| {
         // The contents of files are bytes, and nothing else fits among them.
-        if matches!(target, Value::Object(_)) && !matches!(value, Value::Bytes(_)) {
+        if matches!(target, Value::Object(_)) && value.as_bytes().is_none() {
             return Err(
                 "reflect.Value.SetMapIndex: value of type interface {} is not assignable to type []uint8",
             );

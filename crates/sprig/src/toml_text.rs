@@ -66,14 +66,10 @@ fn is_table(value: &Value) -> bool {
     }
 }
 
-/// Nil, or a list or map that is; maps of texts are only found in structs, where an empty one is nil.
+/// Nil, or a list, map or `[]byte` that is; maps of texts are only found in structs, where an empty one is nil.
 fn is_nil(value: &Value) -> bool {
-    match value {
-        Value::Nil => true,
-        Value::List(list) => list.ty.nil(),
-        Value::Dict(dict) => dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()),
-        _ => false,
-    }
+    value.is_nil()
+        || matches!(value, Value::Dict(dict) if matches!(dict.ty, DictType::Str) && dict.is_empty())
 }
 
 impl Writer {

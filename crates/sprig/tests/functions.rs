@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use sprig::context::values;
+use sprig::context::{files, values};
 use sprig::{Error, Limits, Options, Purpose, Scope, Templates, Value, with_stack};
 
 fn render_with(text: &str, change: impl FnOnce(&mut Options) + Send) -> Result<String, Error> {
@@ -12,8 +12,14 @@ fn render_with(text: &str, change: impl FnOnce(&mut Options) + Send) -> Result<S
     let texts = with_stack(|| {
         let release = Value::dict([("Name".into(), "rel".into())].into());
         let data = [("n".into(), Value::Float(5.0)), ("l".into(), Value::list(vec!["b".into(), "a".into()]))];
-        let context =
-            Value::dict([("Values".into(), values(data.into())), ("Release".into(), release)].into());
+        let context = Value::dict(
+            [
+                ("Values".into(), values(data.into())),
+                ("Release".into(), release),
+                ("Files".into(), files([("a.txt".into(), "one\n".into())])),
+            ]
+            .into(),
+        );
         let scope = |_: &str| Scope { context: context.clone(), base_path: "t/templates".to_owned() };
         let mut options = Options::new(1_795_255_200_000_000_000, [7; 32]);
         change(&mut options);
@@ -145,6 +151,45 @@ fn lists_and_dicts() {
             "interface conversion: interface {} is common.Values, not map[string]interface {}",
         ),
     ]);
+}
+
+#[test]
+fn a_file_that_is_missing_is_bytes_that_are_nil() {
+    const NIL: &str = r#"{{ $f := index .Files "no" }}"#;
+    let cases = [
+        ("{{ toJson $f }} {{ toRawJson $f }} {{ toPrettyJson (list $f) }}", "null null [\n  null\n]"),
+        ("{{ toYaml $f }} {{ toYaml (list $f) }} {{ toYamlPretty $f }}", "null - null []"),
+        (r#"{{ toToml (dict "a" $f) }}|{{ toToml $f }}"#, "|[]"),
+        ("{{ toToml (list $f) }}", "toml: cannot encode array with nil element"),
+        (r#"{{ kindOf $f }} {{ typeOf $f }} {{ empty $f }} {{ default "d" $f }}"#, "slice []uint8 true d"),
+        (r#"{{ eq $f nil }} {{ ne $f nil }} {{ eq $f (.Files.GetBytes "no") }}"#, "true false false"),
+        (
+            r#"{{ deepEqual $f nil }} {{ deepEqual $f $f }} {{ deepEqual $f (.Files.GetBytes "no") }} {{ has $f (list 1 $f) }}"#,
+            "false true false true",
+        ),
+        (r#"{{ toString $f }}|{{ quote $f }}|{{ cat $f "a" }}|{{ join "," (list 1 $f) }}"#, r#"|""|[] a|1,"#),
+        ("{{ slice $f 0 0 | toJson }} {{ concat $f (list 1) }} {{ compact (list $f 1) }}", "null [1] [1]"),
+        ("{{ toJson (append $f 1) }} {{ toJson (rest $f) }} {{ toJson (reverse $f) }}", "[1] null []"),
+        (r#"{{ toJson .Files.no }} {{ eq .Files.no nil }} {{ len .Files.no }}"#, "null true 0"),
+        (r#"{{ toJson ((.Files.Glob "a*").no) }}"#, "null"),
+        // One that is not nil.
+        (
+            r#"{{ with $b := .Files.GetBytes "no" }}{{ else }}{{ toJson $b }} {{ eq $b nil }} {{ printf "%#v" $b }}{{ end }}"#,
+            r#""" false []byte{}"#,
+        ),
+        // The only way to have one among the files.
+        (
+            r#"{{ $_ := mergeOverwrite (dict "f" .Files) (dict "f" (dict "a.txt" $f)) }}{{ toJson .Files }}"#,
+            r#"{"a.txt":null}"#,
+        ),
+        (
+            r#"{{ $_ := mergeOverwrite (dict "f" .Files) (dict "f" (dict "a.txt" $f)) }}{{ toJson (.Files.GetBytes "a.txt") }} {{ .Files.Get "a.txt" }} {{ .Files.AsConfig }} {{ .Files.AsSecrets }} {{ toJson (.Files.Glob "*") }}"#,
+            r#"null  a.txt: "" a.txt: "" {"a.txt":null}"#,
+        ),
+    ];
+    for (text, wanted) in cases {
+        gives(&[(&format!("{NIL}{text}"), wanted)]);
+    }
 }
 
 #[test]

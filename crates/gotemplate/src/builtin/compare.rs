@@ -46,12 +46,6 @@ fn incompatible(a: &Value, b: &Value) -> Fault {
 
 fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
     let (ka, kb) = (basic(a), basic(b));
-    let nil = |v: &Value| match v {
-        Value::Nil => true,
-        Value::List(list) => list.ty.nil(),
-        Value::Dict(dict) => dict.nil(),
-        _ => false,
-    };
     Ok(match (ka, kb) {
         (Basic::Int, Basic::Uint) | (Basic::Uint, Basic::Int) => number(a) == number(b) && number(a) >= 0,
         _ if ka != kb => {
@@ -62,8 +56,8 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
         }
         (Basic::None, _) => {
             let untyped = matches!(a, Value::Nil) || matches!(b, Value::Nil);
-            if (nil(a) || nil(b)) && (untyped || a.kind_name() == b.kind_name()) {
-                return Ok(nil(a) == nil(b));
+            if (a.is_nil() || b.is_nil()) && (untyped || a.kind_name() == b.kind_name()) {
+                return Ok(a.is_nil() == b.is_nil());
             }
             if a.kind_name() != b.kind_name() {
                 let text = format!(

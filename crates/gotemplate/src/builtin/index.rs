@@ -2,8 +2,7 @@
 
 use crate::error::Fault;
 use crate::exec::Exec;
-use crate::text::Str;
-use crate::value::{Dict, DictType, IntKind, List, Value};
+use crate::value::{Dict, IntKind, List, Value};
 
 type Outcome = Result<Value, Fault>;
 
@@ -63,10 +62,7 @@ pub(super) fn index(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
 
 fn entry(dict: &Dict, key: &Value) -> Outcome {
     match key {
-        Value::Str(key) => Ok(dict.get(key).unwrap_or_else(|| match dict.ty {
-            DictType::Named(named) if !named.dynamic => Value::Bytes(Str::default()),
-            _ => dict.zero(),
-        })),
+        Value::Str(key) => Ok(dict.get(key).unwrap_or_else(|| dict.zero())),
         Value::Nil => Err("value is nil; should be of type string".into()),
         other => Err(format!("value has type {}; should be string", other.type_name()).into()),
     }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::{Exec, MissingKey, Run, Slot};
 use crate::error::Fault;
 use crate::object::Method;
-use crate::text::Str;
 use crate::tree::{NodeId, Part, Span, Tree};
 use crate::value::{DictType, Value};
 
@@ -71,7 +70,7 @@ impl Exec<'_> {
                 Some(value) => Ok(Slot { value, interface: dict.dynamic() }),
                 None => match self.missing {
                     MissingKey::Default => Ok(Slot::default()),
-                    MissingKey::Zero => Ok(Slot { value: zero(&receiver.value), interface: dict.dynamic() }),
+                    MissingKey::Zero => Ok(Slot { value: dict.zero(), interface: dict.dynamic() }),
                     MissingKey::Error => {
                         let key = crate::quote::quote(name);
                         self.fail(tree, format!("map has no entry for key {key}"))
@@ -167,16 +166,4 @@ fn method(value: &Value, name: &[u8]) -> Option<&'static Method> {
         _ => return None,
     };
     methods.iter().find(|method| method.name.as_bytes() == name)
-}
-
-fn zero(value: &Value) -> Value {
-    match value {
-        Value::Dict(dict) => dict.zero(),
-        Value::Object(object) => match object.entries() {
-            // The only named map of another element type holds files.
-            Some(dict) if !dict.dynamic() => Value::Bytes(Str::default()),
-            _ => Value::Nil,
-        },
-        _ => Value::Nil,
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::Printer;
 use crate::object::Object;
-use crate::value::{Dict, Value};
+use crate::value::{Dict, ListType, Value};
 
 impl Printer<'_> {
     /// A value that is an argument itself.
@@ -13,6 +13,11 @@ impl Printer<'_> {
             (value, b'T') => {
                 let name = value.type_name();
                 self.string(name.as_bytes(), b's');
+            }
+            // An address, of which only that of nil is known here.
+            (value, b'p') if value.is_nil() => {
+                self.flags.sharp = !self.flags.sharp;
+                self.integer(0, false, b'x');
             }
             _ => self.value(value, verb, 0),
         }
@@ -39,7 +44,8 @@ impl Printer<'_> {
             Value::Float(value) => self.float(*value, verb),
             Value::Complex(re, im) => self.complex(*re, *im, verb),
             Value::Str(text) => self.string(text, verb),
-            Value::Bytes(bytes) => self.bytes(bytes, verb, depth),
+            Value::Bytes(bytes) => self.bytes(bytes, false, verb, depth),
+            Value::List(list) if list.ty == ListType::NilBytes => self.bytes(b"", true, verb, depth),
             Value::List(list) if list.ty.nil() && self.flags.sharp_v => {
                 self.out.extend_from_slice(value.type_name().as_bytes());
                 self.out.extend_from_slice(b"(nil)");
@@ -62,7 +68,7 @@ impl Printer<'_> {
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8], verb: u8, depth: usize) -> bool {
+    fn bytes(&mut self, bytes: &[u8], nil: bool, verb: u8, depth: usize) -> bool {
         if matches!(verb, b's' | b'x' | b'X' | b'q') {
             return self.string(bytes, verb);
         }
@@ -71,6 +77,10 @@ impl Printer<'_> {
         if sharp {
             // Only an argument itself has the short name, and only under a verb that bytes have.
             self.out.extend_from_slice(if plain && depth == 0 { b"[]byte" } else { b"[]uint8" });
+            if nil {
+                self.out.extend_from_slice(b"(nil)");
+                return true;
+            }
         }
         self.out.push(if sharp { b'{' } else { b'[' });
         for (i, b) in bytes.iter().enumerate() {
