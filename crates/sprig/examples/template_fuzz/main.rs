@@ -193,7 +193,6 @@ fn unusual(case: &Case) -> bool {
         || (any(&["date", "Date"]) && has_huge_number(&text))
         || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
         || (any(&["KubeVersion", "Files.Glob"]) && any(&["erge"]))
-        || (any(&["index $.Files", "index .Files"]) && any(&["Json"]))
 }
 
 /// Whether there is a number with an exponent of two digits or more.
