@@ -480,6 +480,7 @@ impl Grammar<'_> {
                 "($.Values.PathValue \"m.a\")",
                 "$.Capabilities.HelmVersion.Version",
                 "($.Files.GetBytes \"a.txt\")",
+                "(index $.Files \"no\")",
                 "($.Capabilities.APIVersions.Has \"v1\")",
             ]);
             return Part::leaf(Kind::Operand, path);
