@@ -11,6 +11,9 @@ use crate::time::Zone;
 /// # Errors
 /// The line and the problem.
 pub(crate) fn read(text: &[u8]) -> Result<Value, String> {
+    // Marks of an encoding are passed over, also those of one that this is not.
+    let marks: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"];
+    let text = marks.into_iter().find_map(|mark| text.strip_prefix(mark)).unwrap_or(text);
     let Ok(text) = std::str::from_utf8(text) else { return Err("toml: invalid UTF-8".to_owned()) };
     let root = Value::dict(BTreeMap::new());
     let mut reader = Reader { rest: text, line: 1 };

@@ -231,6 +231,7 @@ fn encodings() {
             r#"{{ fromToml "a=2024-01-02\nb=07:32:00\nc=2024-01-02T03:04" }}"#,
             "map[a:2024-01-02 00:00:00 +0000 date-local b:0000-01-01 07:32:00 +0000 time-local c:2024-01-02 03:04:00 +0000 datetime-local]",
         ),
+        (r#"{{ fromToml "\ufeffa = 1" }} {{ fromToml "\xff\xfea = 2" }}"#, "map[a:1] map[a:2]"),
         (r#"{{ fromToml "[e]\n[e]" }}"#, "map[Error:toml: line 2: Key 'e' has already been defined.]"),
         (
             r#"{{ b32dec "FRGG===a" }} {{ b32dec "MZX=====" }}"#,
