@@ -98,6 +98,23 @@ fn values_do_not_grow() {
     assert_eq!(found, "index of 65537 is greater than maximum supported index of 65536");
 }
 
+#[test]
+fn values_do_not_hold_themselves() {
+    // The first import makes the table `p` that the second would put into itself.
+    let metadata = "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies:\n- name: a\n  version: 1.0.0\n  \
+         repository: ''\n  import-values: [{child: q.x, parent: p}, {child: q, parent: p}]\n";
+    let files = [
+        ("Chart.yaml", metadata),
+        ("charts/a/Chart.yaml", CHART),
+        ("charts/a/values.yaml", "q: {x: {y: 1}}\n"),
+    ];
+    let mut chart = Chart::from_folder(&files, &LIMITS).unwrap();
+    assert_eq!(
+        chart.process_dependencies(&Table::new(), &mut Vec::new()).unwrap_err().to_string(),
+        "import-values of dependency a: q cannot be imported to p, where a part of it is already"
+    );
+}
+
 /// What rendering a template says, with smaller limits than the usual ones.
 fn render(template: &str, schema: &str) -> String {
     let files = vec![
@@ -156,7 +173,10 @@ fn templates_have_an_end() {
 #[test]
 fn schemas_have_an_end() {
     let found = render("", r#"{"properties": {"s": {"pattern": "((a{1,900}){1,900}){1,900}"}}}"#);
-    assert!(found.contains("regex"), "{found}");
+    assert!(found.contains("invalid repeat count"), "{found}");
+    let large = r#"{"properties": {"s": {"pattern": "(\\pL{900}\\pN{900})+"}}}"#;
+    let found = render("", large);
+    assert!(found.contains("expression too large"), "{found}");
     let endless = r##"{"allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}"##;
     let found = render("", endless);
     assert!(found.contains("without end") || found.contains("too many"), "{found}");

@@ -219,6 +219,10 @@ const CASES: &[Case] = &[
         ("charts/sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 1.0.0\n"),
         ("charts/sub/templates/s.yaml", "{{ $_ := set .Values \"b\" \"set\" }}b: {{ .Values.b }}\n"),
     ]),
+    case("parts of .Capabilities.APIVersions", &[
+        ("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"),
+        ("templates/a.yaml", "{{ $s := slice .Capabilities.APIVersions 0 0 }}a: {{ typeOf $s }} {{ toJson $s }} {{ $s.Has \"v1\" }}\n"),
+    ]),
     case("set in all its forms", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n"), ("values.yaml", "list: [a, b]\nt: {x: 1}\n"), ("templates/a.yaml", "{{ .Values | toJson }}\n")])
         .sets(&["a=1,b=1.5,c=01,d=true,e=null,f=,g={x,2},h[2].i=j,list[1]=z,k\\.l=m,t.y={}", "n[0][1]=o,p=a\\,b"]),
     case("a set that fails", &[("Chart.yaml", "apiVersion: v2\nname: top\nversion: 1.0.0\n")]).sets(&["a.b=1,a.b.c=2"]),

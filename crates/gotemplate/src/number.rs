@@ -166,6 +166,10 @@ pub fn parse_float(text: &str) -> Option<f64> {
         _ => {}
     }
     let (digits, is_hex) = lower.strip_prefix("0x").map_or((&*lower, false), |digits| (digits, true));
+    // Rust would read a second sign.
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
     if !separates_digits(digits, is_hex) {
         return None;
     }

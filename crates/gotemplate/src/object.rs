@@ -19,12 +19,23 @@ pub struct Method {
     pub call: fn(&Value, &[Value]) -> Result<Value, Fault>,
 }
 
+/// The element type of a named map type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElementType {
+    /// `interface {}`, which makes the map assignable to `map[string]interface {}`.
+    Any,
+    /// `string`
+    Str,
+    /// `[]byte`
+    Bytes,
+}
+
 /// A named map type, for example Helm's `common.Values`.
 pub struct Named {
     /// Go's name of the type.
     pub name: &'static str,
-    /// True when its elements are of interface type, which makes it assignable to `map[string]interface {}`.
-    pub dynamic: bool,
+    /// Type of the elements.
+    pub elements: ElementType,
     /// Methods; they hide keys of the same name.
     pub methods: &'static [Method],
 }
@@ -69,6 +80,10 @@ pub trait Object {
     /// The elements, of a named slice type.
     fn items(&self) -> Option<&Rc<List>> {
         None
+    }
+    /// The same type with other elements, of a named slice type.
+    fn with_items(&self, items: Vec<Value>) -> Value {
+        Value::list(items)
     }
     /// The entries, of a named map type.
     fn entries(&self) -> Option<&Rc<Dict>> {

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
-use crate::object::{Named, Object};
+use crate::object::{ElementType, Named, Object};
 use crate::text::Str;
 
 /// A value. Cloning is cheap: collections and strings are shared.
@@ -170,7 +171,7 @@ impl Dict {
         match self.ty {
             DictType::Any | DictType::Nil => true,
             DictType::Str => false,
-            DictType::Named(named) => named.dynamic,
+            DictType::Named(named) => named.elements == ElementType::Any,
         }
     }
 
@@ -184,9 +185,8 @@ impl Dict {
     #[must_use]
     pub fn zero(&self) -> Value {
         match self.ty {
+            DictType::Named(Named { elements: ElementType::Bytes, .. }) => Value::nil_bytes(),
             _ if self.dynamic() => Value::Nil,
-            // The only named map of another element type holds files.
-            DictType::Named(_) => Value::nil_bytes(),
             _ => Value::Str(Str::default()),
         }
     }
@@ -299,6 +299,17 @@ impl Value {
             Value::Object(object) => object.items().map(Elements::List),
             _ => None,
         }
+    }
+
+    /// Some of its elements, as a slice of the same type; none beyond its end, and none of anything that is no slice.
+    #[must_use]
+    pub fn part(&self, range: Range<usize>) -> Option<Value> {
+        Some(match self {
+            Value::List(list) => Value::typed_list(list.ty, list.items.get(range)?.to_vec()),
+            Value::Bytes(bytes) => Value::Bytes(bytes.get(range)?.into()),
+            Value::Object(object) => object.with_items(object.items()?.items.get(range)?.to_vec()),
+            _ => return None,
+        })
     }
 
     /// Go's idea of truth in templates: false are zero values and empty collections; structs are always true.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gotemplate::Ty::Str as Text;
-use gotemplate::{Dict, DictType, Fault, List, ListType, Method, Named, Object, Str, Value};
+use gotemplate::{Dict, DictType, ElementType, Fault, List, ListType, Method, Named, Object, Str, Value};
 
 use crate::args::{Args, Outcome, strval};
 use crate::{encode, glob, to_yaml};
@@ -13,7 +13,7 @@ use crate::{encode, glob, to_yaml};
 /// Type of `.Values`, of `.Template` and of a chart's context.
 pub static VALUES: Named = Named {
     name: "common.Values",
-    dynamic: true,
+    elements: ElementType::Any,
     methods: &[
         Method { name: "AsMap", params: &[], rest: None, call: |v, _| Ok(as_map(v)) },
         Method {
@@ -69,7 +69,7 @@ fn path_value(value: &Value, a: &[Value]) -> Outcome {
 /// `.Files`
 struct Files(Rc<Dict>);
 
-static FILES: Named = Named { name: "engine.files", dynamic: false, methods: &[] };
+static FILES: Named = Named { name: "engine.files", elements: ElementType::Bytes, methods: &[] };
 
 /// The files of a chart by path.
 #[must_use]
@@ -250,6 +250,9 @@ impl Object for VersionSet {
     }
     fn items(&self) -> Option<&Rc<List>> {
         Some(&self.0)
+    }
+    fn with_items(&self, items: Vec<Value>) -> Value {
+        Value::Object(Rc::new(VersionSet(Rc::new(List { ty: self.0.ty, items }))))
     }
     fn encoded(&self) -> Value {
         Value::List(Rc::clone(&self.0))

@@ -1,8 +1,7 @@
 //! Lists. Results are new lists; elements are shared.
 
 use gotemplate::Ty::{Any, Int};
-use gotemplate::{Exec, Fault, Function, IntKind, List, ListType, Value};
-use std::rc::Rc;
+use gotemplate::{Exec, Fault, Function, IntKind, ListType, Value};
 
 use crate::args::{Args, NIL_POINTER, Outcome, empty, to_int};
 use crate::equal::deep_equal;
@@ -147,18 +146,9 @@ fn slice(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
     };
     let (from, to) = (place(1, 0), place(2, len));
     let range = usize::try_from(from).ok().zip(usize::try_from(to).ok());
-    let all = elements.to_vec();
-    let Some(cut) = range.and_then(|(from, to)| all.get(from..to)) else {
-        return Err("reflect.Value.Slice: slice index out of bounds".into());
-    };
-    Ok(match value {
-        Value::List(list) => Value::List(Rc::new(List { ty: list.ty, items: cut.to_vec() })),
-        Value::Bytes(bytes) => {
-            let (from, to) = range.unwrap_or_default();
-            Value::Bytes(bytes.get(from..to).unwrap_or_default().into())
-        }
-        _ => Value::list(cut.to_vec()),
-    })
+    range
+        .and_then(|(from, to)| value.part(from..to))
+        .ok_or_else(|| "reflect.Value.Slice: slice index out of bounds".into())
 }
 
 fn chunk(_: &mut Exec<'_>, a: &[Value]) -> Outcome {

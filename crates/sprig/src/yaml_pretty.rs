@@ -142,7 +142,9 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
             let stand_in = if tabs { text.replace('\t', TAB) } else { text.to_owned() };
             let written =
                 yaml::to_yaml(&yaml::Value::str(stand_in)).map_err(|error| Fault::Text(error.to_string()))?;
-            let written = if tabs { written.replace(TAB, "\t") } else { written };
+            // In quotes it stays an escape.
+            let tab = if written.starts_with('"') { "\\t" } else { "\t" };
+            let written = if tabs { written.replace(TAB, tab) } else { written };
             let written = written.strip_suffix('\n').unwrap_or(&written);
             if !written.starts_with('|') {
                 out.push_str(&unfolded(written));

@@ -2,7 +2,7 @@
 
 use crate::error::Fault;
 use crate::exec::Exec;
-use crate::value::{Dict, IntKind, List, Value};
+use crate::value::{Dict, IntKind, Value};
 
 type Outcome = Result<Value, Fault>;
 
@@ -100,15 +100,7 @@ pub(super) fn slice(_: &mut Exec<'_>, args: &[Value]) -> Outcome {
     }
     Ok(match item {
         Value::Str(text) => Value::from(text.get(from..to).unwrap_or_default().to_vec()),
-        Value::Bytes(bytes) => Value::Bytes(bytes.get(from..to).unwrap_or_default().into()),
-        Value::List(list) => {
-            let items = list.items.get(from..to).unwrap_or_default().to_vec();
-            Value::List(std::rc::Rc::new(List { ty: list.ty, items }))
-        }
-        value => {
-            let items = value.elements().map(|elements| elements.to_vec()).unwrap_or_default();
-            Value::list(items.get(from..to).unwrap_or_default().to_vec())
-        }
+        value => value.part(from..to).unwrap_or_default(),
     })
 }
 
