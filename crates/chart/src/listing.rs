@@ -2,7 +2,7 @@
 
 use crate::hook::Event;
 use crate::load::Chart;
-use crate::manifest::{Rendering, Separators, source, split};
+use crate::manifest::{Rendering, Separators, split, write_source};
 use crate::wildcard;
 
 /// Which parts of a rendered chart are listed.
@@ -22,15 +22,17 @@ pub fn listing(chart: &Chart, rendering: &Rendering, parts: &[Part]) -> String {
     let mut text = String::new();
     if parts.contains(&Part::Crds) {
         for (path, file) in chart.crds() {
-            text.push_str(&source(&path, &file.data.text()));
+            write_source(&path, &file.data.text(), &mut text);
         }
     }
-    text.push_str(&rendering.manifest());
-    let mut text = format!("{}\n", text.trim());
+    rendering.write_manifest(&mut text);
+    // It begins with a separator, if at all.
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     for hook in &rendering.hooks {
         let part = if hook.events.contains(&Event::Test) { Part::Tests } else { Part::Hooks };
         if parts.contains(&part) {
-            text.push_str(&source(&hook.path, &hook.manifest));
+            write_source(&hook.path, &hook.manifest, &mut text);
         }
     }
     text

@@ -58,18 +58,38 @@ pub struct Rendering {
 }
 
 impl Rendering {
+    /// As [`Rendering::manifest`], behind a text.
+    pub(crate) fn write_manifest(&self, out: &mut String) {
+        // Charts can become megabytes: they are copied once.
+        let size = |manifest: &Manifest| BEFORE_PATH.len() + manifest.path.len() + manifest.content.len() + 2;
+        out.reserve(self.manifests.iter().map(size).sum());
+        for manifest in &self.manifests {
+            write_source(&manifest.path, &manifest.content, out);
+        }
+    }
+
     /// The text that release records keep and `helm get manifest` shows.
     #[must_use]
     pub fn manifest(&self) -> String {
-        self.manifests.iter().map(|manifest| source(&manifest.path, &manifest.content)).collect()
+        let mut out = String::new();
+        self.write_manifest(&mut out);
+        out
     }
 }
 
 /// A document with the lines that Helm puts before it.
 #[must_use]
 pub fn source(path: &str, content: &str) -> String {
-    format!("---\n# Source: {path}\n{content}\n")
+    let mut out = String::new();
+    write_source(path, content, &mut out);
+    out
 }
+
+pub(crate) fn write_source(path: &str, content: &str, out: &mut String) {
+    out.extend([BEFORE_PATH, path, "\n", content, "\n"]);
+}
+
+const BEFORE_PATH: &str = "---\n# Source: ";
 
 /// Takes notes and hooks out of rendered files, cuts the rest into documents, and sorts all.
 ///
@@ -85,7 +105,7 @@ pub fn assemble(
     let texts: Vec<(&str, &[u8], Cow<'_, str>)> = files
         .iter()
         .filter(|(path, _)| !base_name(path).starts_with('_'))
-        .map(|(path, bytes)| (path.as_str(), bytes.as_slice(), String::from_utf8_lossy(bytes)))
+        .map(|(path, bytes)| (path.as_str(), bytes.as_slice(), lossy(bytes)))
         .collect();
     let mut documents = Vec::new();
     for (path, bytes, text) in &texts {
@@ -120,6 +140,11 @@ fn take_notes(files: &mut Files, chart: &str, notes: Notes) -> String {
         }
     }
     out
+}
+
+/// As [`String::from_utf8_lossy`], which takes its time even when nothing is lost.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Go's idea of white space.

@@ -1,5 +1,6 @@
 //! A schema document: its parts, and what their references mean.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -225,7 +226,7 @@ impl<'s> Document<'s> {
     pub(super) fn resolve(&self, reference: &str, from: usize) -> Result<Target<'s>, String> {
         let base = self.resources.get(from).map(|resource| resource.uri.as_str()).unwrap_or(HOME);
         let (uri, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-        let uri = if uri.is_empty() { base.to_owned() } else { join(base, uri) };
+        let uri: Cow<'_, str> = if uri.is_empty() { base.into() } else { join(base, uri).into() };
         let place = self.resources.iter().position(|resource| resource.uri == uri);
         let place = place.or_else(|| (uri == HOME).then_some(0));
         let Some((place, resource)) = place.and_then(|place| Some((place, self.resources.get(place)?)))
@@ -236,30 +237,30 @@ impl<'s> Document<'s> {
             }
             // Helm downloads it. A chart must not fail for what only checks it, so that part is not checked.
             if bare.len() < uri.len() {
-                return Ok(Target::Remote(uri));
+                return Ok(Target::Remote(uri.into_owned()));
             }
             let problem = "references to other documents are not followed";
             return Err(format!("failing loading {}: {problem}", gotemplate::quote(uri.as_bytes())));
         };
         let fragment = percent_decoded(fragment);
-        let shown = gotemplate::quote(format!("{uri}#{fragment}").as_bytes());
+        let shown = || gotemplate::quote(format!("{uri}#{fragment}").as_bytes());
         if fragment.is_empty() {
             return Ok(Target::Schema(Place { node: resource.node, resource: place }));
         }
         if !fragment.starts_with('/') {
             let found = resource.anchors.get(&*fragment).copied();
-            let node = found.ok_or_else(|| format!("anchor in {shown} not found in schema {:?}", HOME))?;
+            let node = found.ok_or_else(|| format!("anchor in {} not found in schema {HOME:?}", shown()))?;
             return Ok(Target::Schema(Place { node, resource: self.resource_at(node, place) }));
         }
         let mut at = Place { node: resource.node, resource: place };
         for part in fragment.split('/').skip(1) {
-            let part = part.replace("~1", "/").replace("~0", "~");
+            let part = unescaped(part);
             let next = match at.node {
-                Json::Object(map) => map.get(&part),
+                Json::Object(map) => map.get(&*part),
                 Json::Array(items) => part.parse().ok().and_then(|i: usize| items.get(i)),
                 _ => None,
             };
-            let node = next.ok_or_else(|| format!("json-pointer in {shown} not found"))?;
+            let node = next.ok_or_else(|| format!("json-pointer in {} not found", shown()))?;
             at = Place { node, resource: self.resource_at(node, at.resource) };
         }
         Ok(Target::Schema(at))
@@ -417,7 +418,15 @@ fn join(base: &str, reference: &str) -> String {
     format!("{scheme}//{host}/{}", parts.join("/"))
 }
 
-fn percent_decoded(text: &str) -> String {
+/// A part of a JSON pointer.
+fn unescaped(part: &str) -> Cow<'_, str> {
+    if part.contains('~') { part.replace("~1", "/").replace("~0", "~").into() } else { part.into() }
+}
+
+fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
     let mut out = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -431,7 +440,7 @@ fn percent_decoded(text: &str) -> String {
         out.push(decoded.unwrap_or(*first));
         rest = after.get(if decoded.is_some() { 2 } else { 0 }..).unwrap_or_default();
     }
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8_lossy(&out).into_owned().into()
 }
 
 #[cfg(test)]
