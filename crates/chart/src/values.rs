@@ -71,6 +71,9 @@ pub(crate) fn read_documents(text: &[u8]) -> Result<PlainTable, String> {
 
 /// Cuts a text at lines that begin with `---`.
 fn documents(text: &[u8]) -> Result<Vec<&[u8]>, String> {
+    if !text.starts_with(b"---") && memchr::memmem::find(text, b"\n---").is_none() {
+        return Ok(vec![text]);
+    }
     let mut found = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in text.split_inclusive(|b| *b == b'\n') {

@@ -13,7 +13,7 @@ use crate::text::Str;
 pub(crate) struct NodeId(pub(crate) u32);
 
 /// A node and where it stands.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     /// Position in the text, in bytes.
     pub(crate) pos: u32,
@@ -191,14 +191,17 @@ impl Parts {
 
     /// The tables, no larger than they have to be; their room stays here.
     pub(crate) fn take(&mut self) -> Parts {
-        Parts {
-            nodes: self.nodes.drain(..).collect(),
-            children: self.children.drain(..).collect(),
-            names: self.names.drain(..).collect(),
-            declarations: self.declarations.drain(..).collect(),
+        // In one piece each, where nothing has to be moved out.
+        let parts = Parts {
+            nodes: self.nodes.to_vec(),
+            children: self.children.to_vec(),
+            names: self.names.to_vec(),
+            declarations: self.declarations.to_vec(),
             literals: self.literals.drain(..).collect(),
-            numbers: self.numbers.drain(..).collect(),
-        }
+            numbers: self.numbers.to_vec(),
+        };
+        self.clear();
+        parts
     }
 
     #[inline]
