@@ -97,6 +97,9 @@ fn apply_conditions(wanted: &mut Dependency, values: &Rc<Draft>, path: &str, war
     }
 }
 
+/// Values that a chart imports, at most: each import can double what others have brought.
+const MOST: usize = 1 << 20;
+
 fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
     for sub in &mut chart.dependencies {
         import(sub, warnings)?;
@@ -125,9 +128,14 @@ fn import(chart: &mut Chart, warnings: &mut Warnings) -> Result<(), Error> {
             match found {
                 Some(Node::Table(table)) => {
                     combine(&imported, &nested(&parent, table), "", Nulls::Keep, warnings);
-                    if imported.holds_itself() {
+                    let problem = match imported.weight() {
+                        Some(weight) if weight <= MOST => None,
+                        Some(_) => Some(format!("for that makes more than {MOST} values")),
+                        None => Some("where a part of it is already".to_owned()),
+                    };
+                    if let Some(problem) = problem {
                         return Err(Error::Values(format!(
-                            "import-values of dependency {name}: {child} cannot be imported to {parent}, where a part of it is already"
+                            "import-values of dependency {name}: {child} cannot be imported to {parent}, {problem}"
                         )));
                     }
                 }

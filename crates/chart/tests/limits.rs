@@ -99,7 +99,7 @@ fn values_do_not_grow() {
 }
 
 #[test]
-fn values_do_not_hold_themselves() {
+fn what_is_imported_has_an_end() {
     // The first import makes the table `p` that the second would put into itself.
     let metadata = "apiVersion: v2\nname: top\nversion: 1.0.0\ndependencies:\n- name: a\n  version: 1.0.0\n  \
          repository: ''\n  import-values: [{child: q.x, parent: p}, {child: q, parent: p}]\n";
@@ -113,6 +113,22 @@ fn values_do_not_hold_themselves() {
         chart.process_dependencies(&Table::new(), &mut Vec::new()).unwrap_err().to_string(),
         "import-values of dependency a: q cannot be imported to p, where a part of it is already"
     );
+    // Each table twice in the next.
+    let (mut metadata, mut values) = (
+        format!("{CHART}dependencies:\n- name: a\n  version: 1.0.0\n  import-values:\n"),
+        "t0: {x: 1}\n".to_owned(),
+    );
+    for i in 1..40 {
+        values.push_str(&format!("t{i}: {{x: 1}}\n"));
+        for (child, place) in [(i, ""), (i - 1, ".l"), (i - 1, ".r")] {
+            metadata.push_str(&format!("  - {{child: t{child}, parent: p{i}{place}}}\n"));
+        }
+    }
+    let files =
+        [("Chart.yaml", &*metadata), ("charts/a/Chart.yaml", CHART), ("charts/a/values.yaml", &*values)];
+    let mut chart = Chart::from_folder(&files, &LIMITS).unwrap();
+    let found = chart.process_dependencies(&Table::new(), &mut Vec::new()).unwrap_err().to_string();
+    assert!(found.ends_with(", for that makes more than 1048576 values"), "{found}");
 }
 
 /// What rendering a template says, with smaller limits than the usual ones.

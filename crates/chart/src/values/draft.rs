@@ -2,7 +2,7 @@
 //! copied from the [`PlainTable`]s that they begin as.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gotemplate::{Str, Value};
@@ -141,16 +141,31 @@ impl Draft {
         Some(at)
     }
 
-    /// Whether it is found below itself.
-    pub(crate) fn holds_itself(&self) -> bool {
-        self.repeats(&mut HashSet::new())
+    /// How many values there are in it and in what is below it, each counted wherever it is found; none when the table
+    /// itself is found there.
+    pub(crate) fn weight(&self) -> Option<usize> {
+        self.weight_once(&mut HashMap::new())
     }
 
-    fn repeats(&self, seen: &mut HashSet<*const Draft>) -> bool {
+    fn weight_once(&self, known: &mut HashMap<*const Draft, usize>) -> Option<usize> {
+        if let Some(plain) = &*self.untouched.borrow() {
+            return Some(plain.weight());
+        }
         // A table stays borrowed while those below it are looked at.
-        let Ok(entries) = self.entries.try_borrow_mut() else { return true };
-        seen.insert(std::ptr::from_ref(self))
-            && entries.values().filter_map(Node::table).any(|table| table.repeats(seen))
+        let entries = self.entries.try_borrow_mut().ok()?;
+        if let Some(known) = known.get(&std::ptr::from_ref(self)) {
+            return Some(*known);
+        }
+        let mut weight = 0usize;
+        for node in entries.values() {
+            let of = match node {
+                Node::Leaf(plain) => plain.weight(),
+                Node::Table(table) => 1 + table.weight_once(known)?,
+            };
+            weight = weight.saturating_add(of);
+        }
+        known.insert(std::ptr::from_ref(self), weight);
+        Some(weight)
     }
 
     /// As it is now, for good.

@@ -30,6 +30,8 @@ struct Entries {
     sorted: Vec<(Str, Plain)>,
     /// Whether there is a null among them, or in a table below.
     has_nil: bool,
+    /// How many values there are, with those of tables and lists below.
+    weight: usize,
 }
 
 impl PlainTable {
@@ -48,7 +50,8 @@ impl PlainTable {
             Plain::Table(table) => table.has_nil(),
             _ => false,
         });
-        PlainTable(Arc::new(Entries { sorted: entries, has_nil }))
+        let weight = entries.iter().map(|(_, value)| value.weight()).sum();
+        PlainTable(Arc::new(Entries { sorted: entries, has_nil, weight }))
     }
 
     /// True without entries.
@@ -59,6 +62,10 @@ impl PlainTable {
 
     pub(crate) fn has_nil(&self) -> bool {
         self.0.has_nil
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        self.0.weight
     }
 
     pub(crate) fn entries(&self) -> &[(Str, Plain)] {
@@ -119,6 +126,15 @@ impl From<&Json> for Plain {
 }
 
 impl Plain {
+    /// How many values it is.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Plain::List(items) => 1 + items.iter().map(Plain::weight).sum::<usize>(),
+            Plain::Table(table) => 1 + table.weight(),
+            _ => 1,
+        }
+    }
+
     pub(crate) fn json(&self) -> Json {
         match self {
             Plain::Nil => Json::Null,
