@@ -1,6 +1,6 @@
 //! The values that templates work on.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
@@ -106,12 +106,35 @@ impl ListType {
     }
 }
 
-/// A slice. It never changes; functions make new ones.
+/// A slice. It never changes, but for [`List::sort`]; functions make new ones.
 pub struct List {
     /// Type of the elements.
     pub ty: ListType,
+    made_of: Vec<Value>,
+    sorted: OnceCell<Vec<Value>>,
+}
+
+impl List {
+    /// A slice of elements.
+    #[must_use]
+    pub fn new(ty: ListType, items: Vec<Value>) -> List {
+        List { ty, made_of: items, sorted: OnceCell::new() }
+    }
+
     /// The elements.
-    pub items: Vec<Value>,
+    #[must_use]
+    pub fn items(&self) -> &[Value] {
+        self.sorted.get().unwrap_or(&self.made_of)
+    }
+
+    /// Sorts the texts of a `[]string` where they are: whoever holds the list sees it, as in Go.
+    pub fn sort(&self) {
+        self.sorted.get_or_init(|| {
+            let mut sorted = self.made_of.clone();
+            sorted.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+            sorted
+        });
+    }
 }
 
 /// The type of a map.
@@ -214,7 +237,7 @@ impl Value {
     /// A slice of a type.
     #[must_use]
     pub fn typed_list(ty: ListType, items: Vec<Value>) -> Value {
-        Value::List(Rc::new(List { ty, items }))
+        Value::List(Rc::new(List::new(ty, items)))
     }
 
     /// A `[]string`.
@@ -305,9 +328,9 @@ impl Value {
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Option<Value> {
         Some(match self {
-            Value::List(list) => Value::typed_list(list.ty, list.items.get(range)?.to_vec()),
+            Value::List(list) => Value::typed_list(list.ty, list.items().get(range)?.to_vec()),
             Value::Bytes(bytes) => Value::Bytes(bytes.get(range)?.into()),
-            Value::Object(object) => object.with_items(object.items()?.items.get(range)?.to_vec()),
+            Value::Object(object) => object.with_items(object.items()?.items().get(range)?.to_vec()),
             _ => return None,
         })
     }
@@ -322,10 +345,10 @@ impl Value {
             Value::Float(value) => *value != 0.0,
             Value::Complex(re, im) => *re != 0.0 || *im != 0.0,
             Value::Str(text) | Value::Bytes(text) => !text.is_empty(),
-            Value::List(list) => !list.items.is_empty(),
+            Value::List(list) => !list.items().is_empty(),
             Value::Dict(dict) => !dict.is_empty(),
             Value::Object(object) => match (object.items(), object.entries()) {
-                (Some(list), _) => !list.items.is_empty(),
+                (Some(list), _) => !list.items().is_empty(),
                 (_, Some(dict)) => !dict.is_empty(),
                 _ => object.truth(),
             },
@@ -347,7 +370,7 @@ impl Elements<'_> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Elements::List(list) => list.items.len(),
+            Elements::List(list) => list.items().len(),
             Elements::Bytes(bytes) => bytes.len(),
         }
     }
@@ -362,7 +385,7 @@ impl Elements<'_> {
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Value> {
         match self {
-            Elements::List(list) => list.items.get(index).cloned(),
+            Elements::List(list) => list.items().get(index).cloned(),
             Elements::Bytes(bytes) => bytes.get(index).map(|b| Value::Int(IntKind::Uint8, i64::from(*b))),
         }
     }
@@ -371,7 +394,7 @@ impl Elements<'_> {
     #[must_use]
     pub fn to_vec(&self) -> Vec<Value> {
         match self {
-            Elements::List(list) => list.items.clone(),
+            Elements::List(list) => list.items().to_vec(),
             Elements::Bytes(bytes) => {
                 bytes.iter().map(|b| Value::Int(IntKind::Uint8, i64::from(*b))).collect()
             }

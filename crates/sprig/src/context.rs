@@ -252,7 +252,7 @@ impl Object for VersionSet {
         Some(&self.0)
     }
     fn with_items(&self, items: Vec<Value>) -> Value {
-        Value::Object(Rc::new(VersionSet(Rc::new(List { ty: self.0.ty, items }))))
+        Value::Object(Rc::new(VersionSet(Rc::new(List::new(self.0.ty, items)))))
     }
     fn encoded(&self) -> Value {
         Value::List(Rc::clone(&self.0))
@@ -342,7 +342,7 @@ impl Capabilities<'_> {
             methods: &[],
         };
         let versions = self.api_versions.into_iter().map(Value::Str).collect();
-        let versions = VersionSet(Rc::new(List { ty: ListType::Str, items: versions }));
+        let versions = VersionSet(Rc::new(List::new(ListType::Str, versions)));
         structure(
             "*common.Capabilities",
             vec![

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Dict, Str as Text};
-use gotemplate::{DictType, Exec, Fault, Function, List, Str, Value};
+use gotemplate::{DictType, Exec, Fault, Function, Str, Value};
 use std::rc::Rc;
 
 use crate::args::{Args, Outcome, empty, strval};
@@ -148,9 +148,7 @@ fn copied(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
 /// A copy that shares no collection.
 pub(crate) fn deep_copy(value: &Value) -> Value {
     match value {
-        Value::List(list) => {
-            Value::List(Rc::new(List { ty: list.ty, items: list.items.iter().map(deep_copy).collect() }))
-        }
+        Value::List(list) => Value::typed_list(list.ty, list.items().iter().map(deep_copy).collect()),
         Value::Dict(dict) => {
             let map = dict.map.borrow().iter().map(|(key, value)| (key.clone(), deep_copy(value))).collect();
             Value::typed_dict(dict.ty, map)

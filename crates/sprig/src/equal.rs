@@ -15,8 +15,8 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
         (Value::Str(x), Value::Str(y)) | (Value::Bytes(x), Value::Bytes(y)) => x == y,
         (Value::List(x), Value::List(y)) => {
             x.ty == y.ty
-                && x.items.len() == y.items.len()
-                && x.items.iter().zip(&y.items).all(|(x, y)| deep_equal(x, y))
+                && x.items().len() == y.items().len()
+                && x.items().iter().zip(y.items()).all(|(x, y)| deep_equal(x, y))
         }
         (Value::Dict(x), Value::Dict(y)) => {
             if a.type_name() == b.type_name() && Rc::ptr_eq(&x.map, &y.map) {

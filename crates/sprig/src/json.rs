@@ -101,14 +101,14 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
         Value::List(list) if list.ty.nil() => out.extend_from_slice(b"null"),
         Value::List(list) => {
             out.push(b'[');
-            for (i, item) in list.items.iter().enumerate() {
+            for (i, item) in list.items().iter().enumerate() {
                 if i > 0 {
                     out.push(b',');
                 }
                 break_line(style, depth + 1, out);
                 write(item, style, depth + 1, out)?;
             }
-            if !list.items.is_empty() {
+            if !list.items().is_empty() {
                 break_line(style, depth, out);
             }
             out.push(b']');

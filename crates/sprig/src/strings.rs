@@ -2,7 +2,8 @@
 
 use gotemplate::Ty::{Any, Int, Str as Text};
 use gotemplate::{
-    DictType, ElementType, Exec, Fault, Function, IntKind, Named, Str, Value, chars, fmt, quote_into,
+    DictType, ElementType, Exec, Fault, Function, IntKind, ListType, Named, Str, Value, chars, fmt,
+    quote_into,
 };
 
 use crate::args::{Args, Outcome, strings, strval};
@@ -60,7 +61,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("split", &[Text, Text], |_, a| Ok(numbered(split(a.bytes(1), a.bytes(0), -1)))),
     Function::new("splitn", &[Text, I, Text], |_, a| Ok(numbered(split(a.bytes(2), a.bytes(0), a.int(1))))),
     Function::new("splitList", &[Text, Text], |_, a| Ok(Value::strings(split(a.bytes(1), a.bytes(0), -1)))),
-    Function::new("toStrings", &[Any], |_, a| Ok(Value::strings(strings(a.any(0))))),
+    Function::new("toStrings", &[Any], |_, a| Ok(texts(a.any(0)))),
     Function::new("join", &[Text, Any], |_, a| {
         let parts = strings(a.any(1));
         let parts: Vec<&[u8]> = parts.iter().map(|p| &**p).collect();
@@ -70,9 +71,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         if a.any(0).elements().is_none() {
             return Ok(Value::strings([strval(a.any(0))]));
         }
-        let mut parts = strings(a.any(0));
-        parts.sort();
-        Ok(Value::strings(parts))
+        let texts = texts(a.any(0));
+        if let Value::List(list) = &texts {
+            list.sort();
+        }
+        Ok(texts)
     }),
 ];
 
@@ -295,6 +298,14 @@ pub(crate) fn split(text: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
     }
     parts.push(rest.into());
     parts
+}
+
+/// As a `[]string`; what is one already stays the same, nil or not.
+fn texts(value: &Value) -> Value {
+    match value {
+        Value::List(list) if matches!(list.ty, ListType::Str | ListType::NilStr) => value.clone(),
+        value => Value::strings(strings(value)),
+    }
 }
 
 fn numbered(parts: Vec<Str>) -> Value {

@@ -165,13 +165,13 @@ impl Reader<'_> {
             let new = || Value::dict(BTreeMap::new());
             let next = match dict.get(key) {
                 Some(Value::List(list)) if array && last => {
-                    let mut items = list.items.clone();
+                    let mut items = list.items().to_vec();
                     let added = new();
                     items.push(added.clone());
                     dict.set(key.clone(), Value::typed_list(list.ty, items));
                     added
                 }
-                Some(Value::List(list)) => list.items.last().cloned().unwrap_or_default(),
+                Some(Value::List(list)) => list.items().last().cloned().unwrap_or_default(),
                 Some(other) => other,
                 None if array && last => {
                     let added = new();

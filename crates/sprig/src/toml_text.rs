@@ -60,7 +60,7 @@ fn is_table(value: &Value) -> bool {
         Value::Dict(_) => true,
         Value::Object(object) => object.members().is_some() || object.entries().is_some(),
         Value::List(list) => {
-            !list.items.is_empty() && list.items.iter().all(|item| matches!(item, Value::Dict(_)))
+            !list.items().is_empty() && list.items().iter().all(|item| matches!(item, Value::Dict(_)))
         }
         _ => false,
     }
@@ -92,7 +92,7 @@ impl Writer {
             inner.push(key.clone());
             match item {
                 Value::List(list) => {
-                    for element in &list.items {
+                    for element in list.items() {
                         if self.wrote {
                             self.out.push(b'\n');
                         }

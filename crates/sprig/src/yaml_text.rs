@@ -80,7 +80,7 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
         Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
         Value::List(list) if list.ty.nil() => yaml::Value::null(),
         Value::List(list) => {
-            let items: Result<Vec<_>, _> = list.items.iter().map(|item| tree(item, depth + 1)).collect();
+            let items: Result<Vec<_>, _> = list.items().iter().map(|item| tree(item, depth + 1)).collect();
             items?.into()
         }
         // The only empty map of texts that a context has is a nil one: a chart without annotations.

@@ -59,6 +59,15 @@ fn texts() {
             "HttpServerX|___|A_",
         ),
         (r#"{{ nospace "é" }}|{{ nospace "é a" }}"#, "é|Ã©a"),
+        // A list of texts is sorted where it is.
+        (
+            r#"{{ $l := splitList "," "b,a" }}{{ sortAlpha $l }} {{ $l }} {{ $m := list "b" "a" }}{{ sortAlpha $m }} {{ $m }}"#,
+            "[a b] [a b] [a b] [b a]",
+        ),
+        (
+            r#"{{ $l := mustRegexFindAll "a" "b" 1 }}{{ sortAlpha $l | toJson }} {{ toStrings $l | toJson }} {{ toStrings list | toJson }}"#,
+            "null null []",
+        ),
         (r#"{{ (splitn "," 0 "a").x | toJson }} {{ divf "--1.5" }} {{ divf "-1.5" }}"#, r#""" 0 -1.5"#),
         (r#"{{ splitn "," 0 "a,b" | toJson }}{{ split "," "a,b" | toJson }}"#, r#"{}{"_0":"a","_1":"b"}"#),
         (

@@ -31,7 +31,7 @@ pub fn to_json(value: &Value) -> Json {
         Value::Int(_, bits) => Json::from(*bits),
         Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
         Value::Str(text) | Value::Bytes(text) => Json::String(text.text().into_owned()),
-        Value::List(list) => Json::Array(list.items.iter().map(to_json).collect()),
+        Value::List(list) => Json::Array(list.items().iter().map(to_json).collect()),
         Value::Dict(dict) => {
             let map = dict.map.borrow();
             Json::Object(map.iter().map(|(key, value)| (key.text().into_owned(), to_json(value))).collect())

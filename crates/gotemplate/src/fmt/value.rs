@@ -53,7 +53,7 @@ impl Printer<'_> {
             }
             Value::List(list) => {
                 let name = value.type_name();
-                self.list(&name, &list.items, verb, depth);
+                self.list(&name, list.items(), verb, depth);
                 true
             }
             Value::Dict(dict) => {
@@ -147,7 +147,7 @@ impl Printer<'_> {
             return self.string(text.as_bytes(), verb);
         }
         if let Some(list) = object.items() {
-            self.list(object.type_name(), &list.items, verb, depth);
+            self.list(object.type_name(), list.items(), verb, depth);
             return true;
         }
         if let Some(dict) = object.entries() {
