@@ -191,7 +191,6 @@ fn unusual(case: &Case) -> bool {
         || (any(&["fromToml", "fromYaml"])
             && any(&["len", "initials", "adler32", "sha1", "sha256", "sha512", "b32enc"]))
         || (any(&["date", "Date"]) && has_huge_number(&text))
-        || (any(&["APIVersions"]) && any(&["slice ", "Slice "]))
         || (any(&["KubeVersion", "Files.Glob"]) && any(&["erge"]))
 }
 
