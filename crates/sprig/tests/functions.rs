@@ -284,6 +284,7 @@ fn times_urls_versions() {
             "false true",
         ),
         (r#"{{ date "Monx Mon" 1 }}"#, "Monx Thu"),
+        (r#"{{ dateInZone "06 2006" -99999999999 "" }}"#, "99 -1199"),
         (r#"{{ now | date "2006-01-02" }}"#, "2026-11-21"),
     ]);
     fails(&[

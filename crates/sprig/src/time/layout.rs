@@ -148,7 +148,8 @@ pub(crate) fn format(time: &Time, layout: &str) -> String {
                     write!(out, "{:04}", civil.year)
                 }
             }
-            Piece::Year => write!(out, "{:02}", civil.year.rem_euclid(100)),
+            // Before the year 0, too, the last digits that are shown.
+            Piece::Year => write!(out, "{:02}", civil.year.unsigned_abs() % 100),
             Piece::LongMonth => write!(out, "{}", name(&MONTHS, civil.month - 1)),
             Piece::Month => write!(out, "{:.3}", name(&MONTHS, civil.month - 1)),
             Piece::NumberMonth => write!(out, "{}", civil.month),
