@@ -51,7 +51,7 @@ async fn an_index_becomes_an_artifact() -> Result<()> {
     let before = scene.requests("PATCH").await?;
     let same = charts.reconcile("shop", "1").await?;
     assert_eq!(same["status"]["artifact"], *artifact);
-    assert_eq!(scene.requests("PATCH").await? - before, 1.0);
+    assert_eq!(scene.patches_since(before).await?, 1.0);
     let requests = scene.git.take_requests();
     assert_eq!(requests.len(), 1, "{requests:?}");
     assert!(requests[0].authorized && requests[0].target == "/charts/index.yaml", "{requests:?}");

@@ -1,5 +1,7 @@
 //! A Git server, a repository, a source-controller that sees only this scene's objects, and how a test talks to them.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use kube::Api;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
@@ -201,6 +203,19 @@ impl Scene {
     /// Requests that the controller has sent to the API server with this method.
     pub async fn requests(&self, method: &str) -> Result<f64> {
         Ok(self.source.metrics().await?.sum("rest_client_requests_total", &[("method", method)]))
+    }
+
+    /// How many PATCH requests there have been since there were so many. The controller counts one when its answer has
+    /// come, which may be after a watch has shown what it did: the first is waited for.
+    pub async fn patches_since(&self, before: f64) -> Result<f64> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let sent = self.requests("PATCH").await? - before;
+            if sent > 0.0 || Instant::now() > deadline {
+                return Ok(sent);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
