@@ -68,7 +68,7 @@ pub use release_name::{check_release_name, name_from_template};
 pub use render::{CompiledChart, Files, Request, SchemaCheck};
 pub use time::Time;
 pub use values::{
-    Nulls, PlainTable, Set, Table, Warnings, coalesce_values, floats, overlay, read_first_values,
-    read_json_table, read_values, set, to_json, to_value,
+    PlainTable, Set, Table, Warnings, coalesce_values, floats, overlay, read_first_values, read_json_table,
+    read_values, set, to_json, to_value,
 };
 pub use wildcard::matches as matches_wildcard;

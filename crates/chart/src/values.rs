@@ -12,8 +12,8 @@ use yaml::{Profile, ReadLimits};
 use crate::decode;
 use crate::error::Error;
 
-pub use coalesce::{Nulls, coalesce_values};
-pub(crate) use coalesce::{coalesce, combine, template_values};
+pub use coalesce::coalesce_values;
+pub(crate) use coalesce::{Nulls, coalesce, combine, template_values};
 pub use convert::{floats, to_json, to_value};
 pub(crate) use draft::{Draft, Node};
 pub(crate) use plain::Plain;
@@ -60,13 +60,19 @@ pub fn read_json_table(text: &[u8]) -> Result<Table, Error> {
 }
 
 pub(crate) fn read_documents(text: &[u8]) -> Result<PlainTable, String> {
-    let mut values = PlainTable::default();
-    for document in documents(text)? {
-        let found =
-            read_table(document).map_err(|problem| format!("cannot unmarshal yaml document: {problem}"))?;
-        values = values.under(found);
+    let read = |document| {
+        read_table(document).map_err(|problem| format!("cannot unmarshal yaml document: {problem}"))
+    };
+    match documents(text)?.as_slice() {
+        [only] => read(only),
+        several => {
+            let mut values = Table::new();
+            for document in several {
+                values = overlay(values, read(document)?.table());
+            }
+            Ok((&values).into())
+        }
     }
-    Ok(values)
 }
 
 /// Cuts a text at lines that begin with `---`.

@@ -191,17 +191,15 @@ impl Parts {
 
     /// The tables, no larger than they have to be; their room stays here.
     pub(crate) fn take(&mut self) -> Parts {
-        // In one piece each, where nothing has to be moved out.
-        let parts = Parts {
+        // In one piece each, where nothing has to be moved out; the next text clears what stays.
+        Parts {
             nodes: self.nodes.to_vec(),
             children: self.children.to_vec(),
             names: self.names.to_vec(),
             declarations: self.declarations.to_vec(),
             literals: self.literals.drain(..).collect(),
             numbers: self.numbers.to_vec(),
-        };
-        self.clear();
-        parts
+        }
     }
 
     #[inline]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use apply::Resource;
 use chart::{
-    Action, Chart, Event, Info, Nulls, Release, ReleaseOptions, Status, StoredChart, Table, coalesce_values,
-    overlay,
+    Action, Chart, Event, Info, Release, ReleaseOptions, Status, StoredChart, Table, coalesce_values, overlay,
 };
 use object::Owner;
 use serde_json::Value;
@@ -316,9 +315,8 @@ impl Upgrade {
             OldValues::Reset => {}
             OldValues::Reuse => {
                 let old = current.chart.as_ref().map(StoredChart::chart).unwrap_or_default();
-                self.chart.values =
-                    coalesce_values(&old, &current.config, Nulls::Delete, &mut session.warnings)
-                        .map_err(|error| Error::from(error).during("failed to rebuild old values"))?;
+                self.chart.values = coalesce_values(&old, &current.config, &mut session.warnings)
+                    .map_err(|error| Error::from(error).during("failed to rebuild old values"))?;
                 under(&mut self.values);
             }
             OldValues::ResetThenReuse => under(&mut self.values),

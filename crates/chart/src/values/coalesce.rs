@@ -15,7 +15,7 @@ use crate::load::Chart;
 
 /// What a null of the user's does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nulls {
+pub(crate) enum Nulls {
     /// It deletes the default: what templates see.
     Delete,
     /// It stays: what dependencies are processed with.
@@ -24,20 +24,15 @@ pub enum Nulls {
 
 const GLOBAL: &[u8] = b"global";
 
-/// The user's values with the defaults of the chart and of its sub-charts below them.
+/// The user's values with the defaults of the chart and of its sub-charts below them, as templates see them.
 ///
 /// # Errors
 /// When something that is no table stands where the values of a sub-chart belong.
-pub fn coalesce_values(
-    chart: &Chart,
-    user: &Table,
-    nulls: Nulls,
-    warnings: &mut Warnings,
-) -> Result<PlainTable, Error> {
-    Ok(coalesce(chart, &user.into(), nulls, warnings)?.plain())
+pub fn coalesce_values(chart: &Chart, user: &Table, warnings: &mut Warnings) -> Result<PlainTable, Error> {
+    Ok(coalesce(chart, &user.into(), Nulls::Delete, warnings)?.plain())
 }
 
-/// As [`coalesce_values`]; what charts share is still shared.
+/// The values with which dependencies are processed or templates rendered; what charts share is still shared.
 pub(crate) fn coalesce(
     chart: &Chart,
     user: &PlainTable,

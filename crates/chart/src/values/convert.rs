@@ -3,22 +3,12 @@
 use gotemplate::Value;
 use serde_json::{Number, Value as Json};
 
+use super::plain::Plain;
+
 /// JSON as a value of templates: a deep copy. Integers are `int64`, other numbers `float64`.
 #[must_use]
 pub fn to_value(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Nil,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match number.as_i64() {
-            Some(value) => Value::int64(value),
-            None => Value::Float(number.as_f64().unwrap_or_default()),
-        },
-        Json::String(text) => text.as_str().into(),
-        Json::Array(items) => Value::list(items.iter().map(to_value).collect()),
-        Json::Object(table) => {
-            Value::dict(table.iter().map(|(key, value)| (key.as_str().into(), to_value(value))).collect())
-        }
-    }
+    Plain::from(json).value()
 }
 
 /// A value of templates as JSON: a deep copy. What is no plain value becomes what Helm's encoder makes of it.

@@ -85,22 +85,6 @@ impl PlainTable {
             self.entries().iter().map(|(key, value)| (key.clone(), value.value())).collect();
         Value::dict(map)
     }
-
-    /// One file's values over another's: tables are merged, anything else, null too, replaces.
-    pub(crate) fn under(self, above: PlainTable) -> PlainTable {
-        if self.is_empty() {
-            return above;
-        }
-        let mut entries: BTreeMap<Str, Plain> = self.entries().iter().cloned().collect();
-        for (key, value) in above.entries() {
-            let merged = match (entries.remove(key), value) {
-                (Some(Plain::Table(old)), Plain::Table(new)) => Plain::Table(old.under(new.clone())),
-                (_, value) => value.clone(),
-            };
-            entries.insert(key.clone(), merged);
-        }
-        PlainTable::new(entries.into_iter().collect())
-    }
 }
 
 impl From<&Table> for PlainTable {
