@@ -139,10 +139,10 @@ fn request<'k>(a: &[Value], lists: bool, authority: bool, key: &'k Key) -> Resul
     } else {
         sequence(&[&tagged(0x31, &sequence(&[COMMON_NAME, &text]))])
     };
-    let mut names = Vec::new();
+    let (mut names, mut alternatives) = (Vec::new(), Vec::new());
+    let mut addresses = Vec::new();
     if lists {
         let items = |at: usize| a.any(at).elements().map(|e| e.to_vec()).unwrap_or_default();
-        let mut addresses = Vec::new();
         for ip in items(1) {
             let shown = gotemplate::fmt::sprint(&ip);
             if ip.as_str().is_none() {
@@ -159,10 +159,23 @@ fn request<'k>(a: &[Value], lists: bool, authority: bool, key: &'k Key) -> Resul
                 let shown = gotemplate::fmt::sprint(&dns);
                 return Err(format!("error processing alternate dns name: {shown} is not a string").into());
             };
-            names.extend(tagged(0x82, dns));
+            alternatives.push(dns.clone());
         }
-        names.extend(addresses);
     }
+    if std::str::from_utf8(name).is_err() {
+        return Err("error creating certificate: asn1: string not valid UTF-8".into());
+    }
+    for dns in &alternatives {
+        if !dns.is_ascii() {
+            let shown = gotemplate::quote(dns);
+            return Err(format!(
+                "error creating certificate: x509: {shown} cannot be encoded as an IA5String"
+            )
+            .into());
+        }
+        names.extend(tagged(0x82, dns));
+    }
+    names.extend(addresses);
     let days = a.int(if lists { 3 } else { 1 });
     Ok(Request { subject, names, days, authority, key })
 }
@@ -211,8 +224,8 @@ fn extensions(request: &Request<'_>, public: &[u8], signer: Option<&Signer>) -> 
 fn issue(exec: &mut Exec<'_>, request: &Request<'_>, signer: Option<(&Signer, &Key)>) -> Outcome {
     let serial = random::bytes(exec, 16)?;
     let start = now(exec);
-    let end =
-        Time { seconds: start.seconds.saturating_add(request.days.saturating_mul(86_400)), ..start.clone() };
+    // A duration of nanoseconds, which overflows as Go's does.
+    let end = start.plus(request.days.wrapping_mul(86_400_000_000_000));
     let key = signer.map_or(request.key, |(_, key)| key);
     let issuer = signer.map_or(&request.subject, |(signer, _)| &signer.subject);
     let (public, info) = request.key.public()?;

@@ -14,9 +14,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("htpasswd", &[Text, Text], |e, a| {
         let user = a.str(0);
         if user.contains(&b':') {
-            return Ok(format!("invalid username: {}", user.text()).into());
+            return Ok([b"invalid username: ", &*user].concat().into());
         }
-        Ok(format!("{}:{}", user.text(), bcrypt_hash(e, a.bytes(1))?).into())
+        Ok([&*user, b":", bcrypt_hash(e, a.bytes(1))?.as_bytes()].concat().into())
     }),
     Function::new("derivePassword", &[Int(IntKind::Uint32), Text, Text, Text, Text], |_, a| derive(a)),
     Function::new("encryptAES", &[Text, Text], encrypt),
@@ -94,7 +94,7 @@ fn derive(a: &[Value]) -> Outcome {
     let (counter, kind, password, user, site) = (a.int(0), a.bytes(1), a.bytes(2), a.bytes(3), a.bytes(4));
     let forms = forms(kind);
     if forms.is_empty() {
-        return Ok(format!("cannot find password template {}", String::from_utf8_lossy(kind)).into());
+        return Ok([b"cannot find password template ", kind].concat().into());
     }
     let salt = [SEED, &sized(user), user].concat();
     let mut key = [0; 64];

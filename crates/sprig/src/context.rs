@@ -37,33 +37,47 @@ fn as_map(value: &Value) -> Value {
     value.converted(DictType::Any)
 }
 
-fn table(value: &Value, a: &[Value]) -> Outcome {
+/// Whether a value is a `map[string]interface {}`.
+fn is_plain_map(value: &Value) -> bool {
+    matches!(value, Value::Dict(dict) if matches!(dict.ty, DictType::Any | DictType::Nil))
+}
+
+/// Whether a value is a `common.Values`.
+fn is_values(value: &Value) -> bool {
+    matches!(value, Value::Dict(dict) if matches!(dict.ty, DictType::Named(named) if named.name == VALUES.name))
+}
+
+/// The table at the end of a path; the error is the key of what is none.
+fn table_at<'p>(value: &Value, path: impl Iterator<Item = &'p [u8]>) -> Result<Value, &'p [u8]> {
     let mut at = value.clone();
-    for key in a.bytes(0).split(|b| *b == b'.') {
-        let next = at.as_dict().and_then(|dict| dict.get(key));
-        match next {
-            Some(next) if next.as_dict().is_some() => at = next,
-            _ => return Err(Fault::Text(format!("{} is not a table", gotemplate::quote(key)))),
+    for key in path {
+        match at.as_dict().and_then(|dict| dict.get(key)) {
+            Some(next) if is_plain_map(&next) || is_values(&next) => at = next,
+            _ => return Err(key),
         }
     }
-    Ok(at.converted(DictType::Named(&VALUES)))
+    Ok(at)
+}
+
+fn table(value: &Value, a: &[Value]) -> Outcome {
+    match table_at(value, a.bytes(0).split(|b| *b == b'.')) {
+        Ok(table) => Ok(table.converted(DictType::Named(&VALUES))),
+        Err(key) => Err(Fault::Text(format!("{} is not a table", gotemplate::quote(key)))),
+    }
 }
 
 fn path_value(value: &Value, a: &[Value]) -> Outcome {
-    let mut at = value.clone();
-    let path = a.bytes(0);
+    if a.bytes(0).is_empty() {
+        return Err("YAML path cannot be empty".into());
+    }
+    let mut path: Vec<&[u8]> = a.bytes(0).split(|b| *b == b'.').collect();
+    let last = path.pop().unwrap_or_default();
+    let table = table_at(value, path.into_iter()).ok();
+    let found = table.as_ref().and_then(Value::as_dict).and_then(|table| table.get(last));
     // The error names the last part only.
-    let last = path.rsplit(|b| *b == b'.').next().unwrap_or_default();
-    for key in path.split(|b| *b == b'.') {
-        match at.as_dict().and_then(|dict| dict.get(key)) {
-            Some(next) => at = next,
-            None => return Err(format!("{} is not a value", gotemplate::quote(last)).into()),
-        }
-    }
-    if at.as_dict().is_some() {
-        return Err(format!("{} is not a value", gotemplate::quote(last)).into());
-    }
-    Ok(at)
+    found
+        .filter(|found| !is_plain_map(found))
+        .ok_or_else(|| format!("{} is not a value", gotemplate::quote(last)).into())
 }
 
 /// `.Files`

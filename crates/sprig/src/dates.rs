@@ -61,7 +61,7 @@ fn moment(exec: &mut Exec<'_>, value: &Value) -> Time {
 fn in_zone(exec: &mut Exec<'_>, layout: &[u8], value: &Value, zone: &[u8]) -> Outcome {
     let mut time = moment(exec, value);
     time.zone = std::str::from_utf8(zone).ok().and_then(time::zone).unwrap_or(Zone::Utc);
-    Ok(time::format(&time, &String::from_utf8_lossy(layout)).into())
+    Ok(time::uncarried(&time::format(&time, &time::carried(layout))).into_owned().into())
 }
 
 fn modify(a: &[Value]) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gotemplate::{Str, Value};
+use gotemplate::{Str, Value, chars};
 
 /// Deepest nesting, Go's own limit being 10,000.
 const MAX_DEPTH: usize = 2_000;
@@ -203,7 +203,12 @@ impl Reader<'_> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(String::from_utf8_lossy(&out).into_owned().into());
+                    // A character for each byte that is not UTF-8.
+                    return Ok(match String::from_utf8(out) {
+                        Ok(text) => text,
+                        Err(error) => chars(error.as_bytes()).map(|(c, _)| c).collect(),
+                    }
+                    .into());
                 }
                 Some(b'\\') => {
                     self.at += 1;

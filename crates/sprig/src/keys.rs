@@ -1,5 +1,6 @@
 //! Private keys.
 
+use gotemplate::Str;
 use num_bigint::BigUint;
 use p256::ecdsa::signature::Signer as _;
 use rand::rngs::StdRng;
@@ -131,25 +132,25 @@ fn pkcs8(der: &[u8]) -> Option<Key> {
 }
 
 /// `genPrivateKey`
-pub(crate) fn generate(kind: &[u8], random: &mut StdRng) -> Result<String, String> {
-    match kind {
-        b"" | b"rsa" => Key::rsa(random, 4096)?.to_pem(),
+pub(crate) fn generate(kind: &[u8], random: &mut StdRng) -> Result<Str, String> {
+    Ok(match kind {
+        b"" | b"rsa" => Key::rsa(random, 4096)?.to_pem()?.into(),
         b"ecdsa" => loop {
             let mut secret = [0u8; 32];
             random.fill_bytes(&mut secret);
             if let Ok(key) = p256::ecdsa::SigningKey::from_slice(&secret) {
-                return Key::Ec(key).to_pem();
+                break Key::Ec(key).to_pem()?.into();
             }
         },
         b"ed25519" => {
             let mut seed = [0u8; 32];
             random.fill_bytes(&mut seed);
             let der = sequence(&[&integer(&[0]), &sequence(&[ED25519]), &octets(&octets(&seed))]);
-            Ok(pem("PRIVATE KEY", &der))
+            pem("PRIVATE KEY", &der).into()
         }
-        b"dsa" => Ok(dsa(random)),
-        other => Ok(format!("Unknown type {}", String::from_utf8_lossy(other))),
-    }
+        b"dsa" => dsa(random).into(),
+        other => [b"Unknown type ", other].concat().into(),
+    })
 }
 
 fn random_bits(random: &mut StdRng, count: usize) -> BigUint {

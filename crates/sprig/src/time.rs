@@ -109,10 +109,11 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Where the characters begin that stand for bytes which are not UTF-8; nobody uses them otherwise.
+/// Where the characters begin that stand for bytes which are not UTF-8: the last private ones, which nobody uses
+/// otherwise.
 const CARRIED: u32 = 0x10_ff00;
 
-/// The text of bytes, so that errors can show those that are not UTF-8.
+/// The text of bytes, in which those that are not UTF-8 are characters of their own.
 pub(crate) fn carried(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.into();
@@ -121,6 +122,21 @@ pub(crate) fn carried(bytes: &[u8]) -> Cow<'_, str> {
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
         out.extend(chunk.invalid().iter().filter_map(|b| char::from_u32(CARRIED + u32::from(*b))));
+    }
+    out.into()
+}
+
+/// The bytes of a text that was [`carried`].
+pub(crate) fn uncarried(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains(|c| u32::from(c) >= CARRIED) {
+        return text.as_bytes().into();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match u32::from(c).checked_sub(CARRIED).and_then(|b| u8::try_from(b).ok()) {
+            Some(b) => out.push(b),
+            None => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
     }
     out.into()
 }

@@ -2,7 +2,7 @@
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{DictType, Fault, Function, Str, Value, chars};
+use gotemplate::{DictType, Fault, Function, Str, Value};
 
 use crate::args::{Args, Outcome};
 use crate::json_read::error_dict;
@@ -214,19 +214,19 @@ impl Writer {
 
     fn string(&mut self, text: &[u8]) {
         self.out.push(b'"');
-        for (c, _) in chars(text) {
-            let escape = match c {
-                '"' => "\\\"".to_owned(),
-                '\\' => "\\\\".to_owned(),
-                '\n' => "\\n".to_owned(),
-                '\r' => "\\r".to_owned(),
-                '\t' => "\\t".to_owned(),
-                '\u{8}' => "\\b".to_owned(),
-                '\u{c}' => "\\f".to_owned(),
-                '\0'..='\u{1f}' | '\u{7f}' => format!("\\u{:04x}", u32::from(c)),
-                c => c.to_string(),
-            };
-            self.out.extend_from_slice(escape.as_bytes());
+        // Byte by byte: what is not UTF-8 stays as it is.
+        for byte in text {
+            match byte {
+                b'"' => self.out.extend_from_slice(b"\\\""),
+                b'\\' => self.out.extend_from_slice(b"\\\\"),
+                b'\n' => self.out.extend_from_slice(b"\\n"),
+                b'\r' => self.out.extend_from_slice(b"\\r"),
+                b'\t' => self.out.extend_from_slice(b"\\t"),
+                8 => self.out.extend_from_slice(b"\\b"),
+                12 => self.out.extend_from_slice(b"\\f"),
+                0..=0x1f | 0x7f => self.out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+                byte => self.out.push(*byte),
+            }
         }
         self.out.push(b'"');
     }

@@ -8,18 +8,19 @@ use gotemplate::Ty::{Dict, Str as Text};
 use gotemplate::{Exec, Function, Str, Value, quote};
 
 use crate::args::{Args, Outcome};
+use crate::time::{carried, uncarried};
 
 pub(crate) const FUNCTIONS: &[Function] =
     &[Function::new("urlParse", &[Text], url_parse), Function::new("urlJoin", &[Dict], url_join)];
 
 #[derive(Default)]
 struct Url {
-    scheme: String,
-    opaque: String,
-    user: Option<(String, Option<String>)>,
-    host: String,
+    scheme: Vec<u8>,
+    opaque: Vec<u8>,
+    user: Option<(Vec<u8>, Option<Vec<u8>>)>,
+    host: Vec<u8>,
     path: Vec<u8>,
-    query: String,
+    query: Vec<u8>,
     force_query: bool,
     fragment: Vec<u8>,
 }
@@ -61,8 +62,9 @@ fn escape(text: &[u8], part: Part) -> String {
 }
 
 fn unescape(text: &str) -> Result<Vec<u8>, String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let bytes = uncarried(text);
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = &*bytes;
     while let Some((b, tail)) = rest.split_first() {
         rest = tail;
         if *b != b'%' {
@@ -83,10 +85,11 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
+/// Takes apart a text, [`carried`] if it is not UTF-8.
 fn parse(text: &str) -> Result<Url, String> {
     let (main, fragment) = text.split_once('#').unwrap_or((text, ""));
     // An error shows the part that is wrong.
-    let wrap = |part: &str, problem: String| format!("parse {}: {problem}", quote(part.as_bytes()));
+    let wrap = |part: &str, problem: String| format!("parse {}: {problem}", quote(&uncarried(part)));
     let mut url = without_fragment(main).map_err(|problem| wrap(main, problem))?;
     url.fragment = unescape(fragment).map_err(|problem| wrap(text, problem))?;
     Ok(url)
@@ -103,19 +106,19 @@ fn without_fragment(text: &str) -> Result<Url, String> {
         return Ok(url);
     }
     if let Some(scheme) = scheme(rest)? {
-        url.scheme = scheme.to_ascii_lowercase();
+        url.scheme = scheme.to_ascii_lowercase().into();
         rest = rest.get(scheme.len() + 1..).unwrap_or_default();
     }
     if rest.ends_with('?') && rest.matches('?').count() == 1 {
         url.force_query = true;
         rest = rest.trim_end_matches('?');
     } else if let Some((before, query)) = rest.split_once('?') {
-        url.query = query.to_owned();
+        url.query = uncarried(query).into();
         rest = before;
     }
     if !rest.starts_with('/') {
         if !url.scheme.is_empty() {
-            url.opaque = rest.to_owned();
+            url.opaque = uncarried(rest).into();
             return Ok(url);
         }
         if rest.split('/').next().is_some_and(|first| first.contains(':')) {
@@ -160,20 +163,20 @@ fn authority(text: &str, url: &mut Url) -> Result<(), String> {
             Some((name, password)) => (name, Some(password)),
             None => (user, None),
         };
-        let decode = |t: &str| unescape(t).map(|t| String::from_utf8_lossy(&t).into_owned());
-        url.user = Some((decode(name)?, password.map(decode).transpose()?));
+        url.user = Some((unescape(name)?, password.map(unescape).transpose()?));
     }
-    url.host = String::from_utf8_lossy(&host::parse(&url.scheme, host)?).into_owned();
+    url.host = host::parse(&url.scheme, host)?;
     Ok(())
 }
 
 impl Url {
-    fn hostname(&self) -> &str {
-        if let Some(inner) = self.host.strip_prefix('[') {
-            return inner.split(']').next().unwrap_or_default();
+    fn hostname(&self) -> &[u8] {
+        if let Some(inner) = self.host.strip_prefix(b"[") {
+            return inner.split(|b| *b == b']').next().unwrap_or_default();
         }
-        match self.host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        let port = self.host.rsplit(|b| *b == b':').next().unwrap_or_default();
+        match self.host.len().checked_sub(port.len() + 1).and_then(|end| self.host.get(..end)) {
+            Some(name) if port.iter().all(u8::is_ascii_digit) => name,
             _ => &self.host,
         }
     }
@@ -181,56 +184,59 @@ impl Url {
     fn user_text(&self) -> String {
         match &self.user {
             None => String::new(),
-            Some((name, None)) => escape(name.as_bytes(), Part::User),
+            Some((name, None)) => escape(name, Part::User),
             Some((name, Some(password))) => {
-                format!("{}:{}", escape(name.as_bytes(), Part::User), escape(password.as_bytes(), Part::User))
+                format!("{}:{}", escape(name, Part::User), escape(password, Part::User))
             }
         }
     }
 
-    fn text(&self) -> String {
-        let mut out = String::new();
+    fn text(&self) -> Vec<u8> {
+        let mut out = Vec::new();
         if !self.scheme.is_empty() {
-            out.push_str(&format!("{}:", self.scheme));
+            out.extend_from_slice(&self.scheme);
+            out.push(b':');
         }
         if self.opaque.is_empty() {
             if !self.scheme.is_empty() || !self.host.is_empty() || self.user.is_some() {
                 if !self.host.is_empty() || !self.path.is_empty() || self.user.is_some() {
-                    out.push_str("//");
+                    out.extend_from_slice(b"//");
                 }
                 if self.user.is_some() {
-                    out.push_str(&format!("{}@", self.user_text()));
+                    out.extend_from_slice(self.user_text().as_bytes());
+                    out.push(b'@');
                 }
-                out.push_str(&escape(self.host.as_bytes(), Part::Host));
+                out.extend_from_slice(escape(&self.host, Part::Host).as_bytes());
             }
             let path = escape(&self.path, Part::Path);
             if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
-                out.push('/');
+                out.push(b'/');
             }
             if out.is_empty() && path.split('/').next().is_some_and(|first| first.contains(':')) {
-                out.push_str("./");
+                out.extend_from_slice(b"./");
             }
-            out.push_str(&path);
+            out.extend_from_slice(path.as_bytes());
         } else {
-            out.push_str(&self.opaque);
+            out.extend_from_slice(&self.opaque);
         }
         if self.force_query || !self.query.is_empty() {
-            out.push_str(&format!("?{}", self.query));
+            out.push(b'?');
+            out.extend_from_slice(&self.query);
         }
         if !self.fragment.is_empty() {
-            out.push_str(&format!("#{}", escape(&self.fragment, Part::Fragment)));
+            out.push(b'#');
+            out.extend_from_slice(escape(&self.fragment, Part::Fragment).as_bytes());
         }
         out
     }
 }
 
 fn url_parse(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
-    let text = a.str(0);
-    let url = parse(&text.text()).map_err(|problem| format!("unable to parse url: {problem}"))?;
+    let url = parse(&carried(a.bytes(0))).map_err(|problem| format!("unable to parse url: {problem}"))?;
     let entries: [(&str, Value); 8] = [
         ("scheme", url.scheme.clone().into()),
         ("host", url.host.clone().into()),
-        ("hostname", url.hostname().into()),
+        ("hostname", url.hostname().to_vec().into()),
         ("path", url.path.clone().into()),
         ("query", url.query.clone().into()),
         ("opaque", url.opaque.clone().into()),
@@ -253,19 +259,19 @@ fn url_join(_: &mut Exec<'_>, a: &[Value]) -> Outcome {
             }
         }
     };
-    let text = |key: &str| get(key).map(|text| text.text().into_owned());
+    let bytes = |key: &str| get(key).map(|text| text.to_vec());
     let mut url = Url {
-        scheme: text("scheme")?,
-        host: text("host")?,
-        path: get("path")?.to_vec(),
-        query: text("query")?,
-        opaque: text("opaque")?,
-        fragment: get("fragment")?.to_vec(),
+        scheme: bytes("scheme")?,
+        host: bytes("host")?,
+        path: bytes("path")?,
+        query: bytes("query")?,
+        opaque: bytes("opaque")?,
+        fragment: bytes("fragment")?,
         ..Url::default()
     };
-    let user = text("userinfo")?;
+    let user = get("userinfo")?;
     if !user.is_empty() {
-        let parsed = parse(&format!("proto://{user}@host"))
+        let parsed = parse(&format!("proto://{}@host", carried(&user)))
             .map_err(|problem| format!("unable to parse userinfo in dict: {problem}"))?;
         url.user = parsed.user;
     }

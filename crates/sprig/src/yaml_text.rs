@@ -126,9 +126,12 @@ pub fn error_text(error: &yaml::ReadError) -> String {
         "found incompatible",
     ];
     // What is wrong with the bytes, or with what the text means, has no line.
-    const NOWHERE: [&str; 9] = [
+    const NOWHERE: [&str; 12] = [
         "control characters",
-        "invalid UTF-8",
+        "invalid leading UTF-8",
+        "invalid trailing UTF-8",
+        "invalid length of a UTF-8",
+        "invalid Unicode",
         "incomplete UTF-",
         "invalid UTF-16",
         "unknown anchor",

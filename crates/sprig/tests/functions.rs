@@ -164,6 +164,75 @@ fn lists_and_dicts() {
 }
 
 #[test]
+fn bytes_that_are_not_utf8_stay_as_they_are() {
+    const BYTES: &str = r#"{{ $b := b64dec "Y3DP" }}"#;
+    let cases = [
+        (r#"{{ toToml (dict "a" $b) | b64enc }}"#, "YSA9ICJjcM8iCg=="),
+        (r#"{{ date $b 0 | b64enc }} {{ genPrivateKey $b | b64enc }}"#, "Y3DP VW5rbm93biB0eXBlIGNwzw=="),
+        (r#"{{ derivePassword 1 $b "a" "b" "c" | b64enc }}"#, "Y2Fubm90IGZpbmQgcGFzc3dvcmQgdGVtcGxhdGUgY3DP"),
+        (r#"{{ htpasswd $b "a" | trunc 4 | b64enc }}"#, "Y3DPOg=="),
+        (
+            r#"{{ with printf "a://u%%cf:p@%s/%%cf" $b | urlParse }}{{ b64enc .host }} {{ b64enc .path }} {{ .userinfo }}{{ end }}"#,
+            "Y3DP L88= u%CF:p",
+        ),
+        (
+            r#"{{ (printf "a:%s" $b | urlParse).opaque | b64enc }} {{ urlJoin (dict "query" $b) | b64enc }}"#,
+            "Y3DP P2Nwzw==",
+        ),
+        // One replacement for each byte.
+        (r#"{{ printf "[\"e%sx\"]" (b64dec "4oI=") | fromJsonArray | first }}"#, "e\u{fffd}\u{fffd}x"),
+        (
+            r#"{{ (printf "a: %s " $b | fromYaml).Error }}"#,
+            "error converting YAML to JSON: yaml: invalid trailing UTF-8 octet",
+        ),
+    ];
+    for (text, wanted) in cases {
+        gives(&[(&format!("{BYTES}{text}"), wanted)]);
+    }
+    let problems = [
+        (r#"{{ genCA $b 1 }}"#, "error creating certificate: asn1: string not valid UTF-8"),
+        (
+            r#"{{ genSelfSignedCert "a" nil (list "b" $b) 1 }}"#,
+            r#"error creating certificate: x509: "cp\xcf" cannot be encoded as an IA5String"#,
+        ),
+        (
+            r#"{{ printf "//%s:%%cf" $b | urlParse }}"#,
+            r#"parse "//cp\xcf:%cf": invalid port ":%cf" after host"#,
+        ),
+        (r#"{{ urlParse "//[::1%25%cf]" }}"#, r#"parse "//[::1%25%cf]": invalid URL escape "%cf""#),
+        (r#"{{ .Values.PathValue "" }}"#, "error calling PathValue: YAML path cannot be empty"),
+    ];
+    for (text, wanted) in problems {
+        fails(&[(&format!("{BYTES}{text}"), wanted)]);
+    }
+}
+
+#[test]
+fn only_plain_maps_and_values_are_tables() {
+    const SET: &str = r#"{{ $_ := set .Values "m" (dict "f" .Files "t" (dict "x" 1) "v" .Template) }}"#;
+    for (text, wanted) in [
+        (
+            r#"{{ .Values.PathValue "m.f" | typeOf }} {{ .Values.PathValue "m.v" | typeOf }}"#,
+            "engine.files common.Values",
+        ),
+        (r#"{{ .Values.PathValue "m.t.x" }} {{ .Values.PathValue "m.v.Name" }}"#, "1 t/templates/t.yaml"),
+        (
+            r#"{{ .Values.Table "m.t" | typeOf }} {{ .Values.Table "m.v" | typeOf }}"#,
+            "common.Values common.Values",
+        ),
+    ] {
+        gives(&[(&format!("{SET}{text}"), wanted)]);
+    }
+    for (text, wanted) in [
+        (r#"{{ .Values.PathValue "m.t" }}"#, r#"error calling PathValue: "t" is not a value"#),
+        (r#"{{ .Values.PathValue "m.f.a" }}"#, r#"error calling PathValue: "a" is not a value"#),
+        (r#"{{ .Values.Table "m.f" }}"#, r#"error calling Table: "f" is not a table"#),
+    ] {
+        fails(&[(&format!("{SET}{text}"), wanted)]);
+    }
+}
+
+#[test]
 fn a_file_that_is_missing_is_bytes_that_are_nil() {
     const NIL: &str = r#"{{ $f := index .Files "no" }}"#;
     let cases = [

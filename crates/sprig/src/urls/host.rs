@@ -5,13 +5,13 @@ use gotemplate::quote;
 use super::unescape;
 
 /// The host and port of a URL, with what was escaped in them.
-pub(super) fn parse(scheme: &str, text: &str) -> Result<Vec<u8>, String> {
+pub(super) fn parse(scheme: &[u8], text: &str) -> Result<Vec<u8>, String> {
     match text.rfind('[') {
         Some(0) => literal(text),
         Some(_) => Err("invalid IP-literal".to_owned()),
         None => {
             // Names with several ports exist for databases.
-            let strict = matches!(scheme, "http" | "https");
+            let strict = matches!(scheme, b"http" | b"https");
             let colon = if strict { text.find(':') } else { text.rfind(':') };
             check_port(colon.and_then(|at| text.get(at..)).unwrap_or_default())?;
             unescape_host(text, false)
@@ -62,7 +62,8 @@ fn unescape_host(text: &str, is_zone: bool) -> Result<Vec<u8>, String> {
         }
         let code = text.as_bytes().get(at..at + 3).unwrap_or_default();
         let value = unescape(&String::from_utf8_lossy(code))?.first().copied().unwrap_or_default();
-        let allowed = if is_zone { value == b' ' || is_plain(value) } else { value >= 0x80 };
+        let is_wide = value >= 0x80;
+        let allowed = if is_zone { value == b' ' || (is_plain(value) && !is_wide) } else { is_wide };
         if code != b"%25" && !allowed {
             return Err(format!("invalid URL escape {}", quote(code)));
         }
@@ -182,7 +183,7 @@ mod tests {
     use super::parse;
 
     fn problem(scheme: &str, host: &str) -> String {
-        parse(scheme, host).unwrap_err()
+        parse(scheme.as_bytes(), host).unwrap_err()
     }
 
     #[test]
@@ -190,10 +191,10 @@ mod tests {
         for good in
             ["a", "a:80", "[::1]:80", "[::ffff:1.2.3.4]", "[1:2:3:4:5:6:1.2.3.4]", "[::]", "[1::]", "", ":"]
         {
-            assert_eq!(parse("http", good).as_deref(), Ok(good.as_bytes()));
+            assert_eq!(parse(b"http", good).as_deref(), Ok(good.as_bytes()));
         }
-        assert_eq!(parse("http", "[fe80::1%25en%200]"), Ok(b"[fe80::1%en 0]".to_vec()));
-        assert_eq!(parse("mongodb", "a:1,b:2"), Ok(b"a:1,b:2".to_vec()));
+        assert_eq!(parse(b"http", "[fe80::1%25en%200]"), Ok(b"[fe80::1%en 0]".to_vec()));
+        assert_eq!(parse(b"mongodb", "a:1,b:2"), Ok(b"a:1,b:2".to_vec()));
         assert_eq!(problem("http", "a:1,b:2"), "invalid port \":1,b:2\" after host");
         assert_eq!(problem("", "a b"), "invalid character \" \" in host name");
         assert_eq!(problem("", "%41"), "invalid URL escape \"%41\"");

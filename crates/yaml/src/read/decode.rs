@@ -23,14 +23,33 @@ pub(super) fn decode<'a>(bytes: &'a [u8], limits: &ReadLimits) -> Result<Cow<'a,
 
 fn utf8(bytes: &[u8]) -> Result<&str, ReadError> {
     std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let (before, rest) = bytes.split_at_checked(error.valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-        let message = match error.error_len() {
-            None => "incomplete UTF-8 octet sequence",
-            Some(_) => "invalid UTF-8 octet sequence",
-        };
-        ReadError::at(u32::try_from(line).unwrap_or(u32::MAX), 0, message)
+        ReadError::at(u32::try_from(line).unwrap_or(u32::MAX), 0, broken(rest))
     })
+}
+
+/// What is wrong with the bytes that begin here, in go-yaml's words.
+fn broken(bytes: &[u8]) -> &'static str {
+    let first = bytes.first().copied().unwrap_or_default();
+    let length = match first {
+        0..0x80 => 1,
+        0xc0..0xe0 => 2,
+        0xe0..0xf0 => 3,
+        0xf0..0xf8 => 4,
+        _ => return "invalid leading UTF-8 octet",
+    };
+    let Some(rest) = bytes.get(1..length) else { return "incomplete UTF-8 octet sequence" };
+    if rest.iter().any(|b| !(0x80..0xc0).contains(b)) {
+        return "invalid trailing UTF-8 octet";
+    }
+    // What the bytes say, whether they may or not.
+    let code =
+        rest.iter().fold(u32::from(first) & (0x7f >> length), |code, b| code << 6 | u32::from(b & 0x3f));
+    match (length, code) {
+        (2, 0..0x80) | (3, 0..0x800) | (4, 0..0x1_0000) => "invalid length of a UTF-8 sequence",
+        _ => "invalid Unicode character",
+    }
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, ReadError> {
