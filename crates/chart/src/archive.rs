@@ -1,6 +1,6 @@
 //! Charts in gzipped tar files.
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use flate2::read::MultiGzDecoder;
 use gotemplate::Str;
@@ -24,6 +24,39 @@ pub struct ArchiveLimits {
 impl Default for ArchiveLimits {
     fn default() -> ArchiveLimits {
         ArchiveLimits { total: 100 << 20, file: 5 << 20 }
+    }
+}
+
+/// A reader that can be moved forward: the one of tar skips nothing else than what lies before the next entry, and
+/// without this it clears a large buffer to read each bit of padding into.
+struct Forward<R> {
+    inner: R,
+    position: u64,
+}
+
+impl<R: Read> Read for Forward<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(into)?;
+        self.position += length as u64;
+        Ok(length)
+    }
+}
+
+impl<R: BufRead> Seek for Forward<R> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let left = if let SeekFrom::Current(offset) = to { u64::try_from(offset).ok() } else { None };
+        let Some(mut left) = left else { return Err(std::io::ErrorKind::Unsupported.into()) };
+        while left > 0 {
+            let there = self.inner.fill_buf()?.len();
+            if there == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            let passed = there.min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.inner.consume(passed);
+            self.position += passed as u64;
+            left -= passed as u64;
+        }
+        Ok(self.position)
     }
 }
 
@@ -52,8 +85,8 @@ pub(crate) fn unpack_some(
     // Headers and padding count as well, so that a stream of directories alone ends, too.
     let stream = MultiGzDecoder::new(bytes).take(limits.total.saturating_mul(2).saturating_add(1 << 20));
     // Headers are small, and to decompress in small pieces takes twice as long.
-    let mut tar = tar::Archive::new(BufReader::with_capacity(PIECE, stream));
-    for entry in tar.entries().map_err(unreadable)? {
+    let mut tar = tar::Archive::new(Forward { inner: BufReader::with_capacity(PIECE, stream), position: 0 });
+    for entry in tar.entries_with_seek().map_err(unreadable)? {
         let mut entry = entry.map_err(unreadable)?;
         let kind = entry.header().entry_type();
         let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();

@@ -50,9 +50,8 @@ pub fn name_from_template(text: &str, now: i128, seed: [u8; 32]) -> Result<Strin
     let templates = Templates::compile([(NAME, text.as_bytes())]).map_err(|error| failed(&error))?;
     let rendered = sprig::with_stack(|| {
         let scope = |_: &str| Scope { context: Value::Nil, base_path: String::new() };
-        templates.render(scope, Options::new(now, seed)).map_err(|error| error.to_string())
+        templates.render(scope, Options::new(now, seed))
     });
-    let rendered = rendered.map_err(|error| Error::Render(format!("cannot render: {error}")))?;
-    let mut texts = rendered.map_err(Error::Render)?;
+    let mut texts = rendered.map_err(|error| Error::Render(error.to_string()))?;
     Ok(String::from_utf8_lossy(&texts.remove(NAME).unwrap_or_default()).into_owned())
 }

@@ -157,7 +157,7 @@ fn render(template: &str, schema: &str) -> String {
         options.regex_size = 1 << 16;
         chart.render(&user, &request, options, &mut warnings)
     });
-    rendered.unwrap().unwrap_err().to_string()
+    rendered.unwrap_err().to_string()
 }
 
 #[test]

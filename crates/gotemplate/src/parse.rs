@@ -3,8 +3,9 @@
 mod control;
 mod term;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::error::Error;
 use crate::function::Functions;

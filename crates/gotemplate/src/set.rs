@@ -1,7 +1,8 @@
 //! Templates that can call one another.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::error::Error;
 use crate::function::Functions;

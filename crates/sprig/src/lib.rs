@@ -18,7 +18,7 @@
 //!     let context = Value::dict([("Values".into(), values(BTreeMap::new())), ("Release".into(), release)].into());
 //!     let scope = |_: &str| Scope { context: context.clone(), base_path: "web/templates".to_owned() };
 //!     templates.render(scope, Options::new(1_795_255_200_000_000_000, [7; 32]))
-//! })??;
+//! })?;
 //! assert_eq!(texts["web/templates/web.yaml"], b"name: shop-web\nreplicas: 2\n");
 //! # Ok::<(), sprig::Error>(())
 //! ```

@@ -64,23 +64,26 @@ impl<'p> Translator<'p> {
         let mut repeated: Option<&'p str> = None;
         // Flags that stand between a repetition and what it repeats.
         let mut flags: Option<usize> = None;
-        // How often the last item repeats what is in it, and the largest such number of each open group.
-        let (mut factor, mut open) = (1u32, vec![1u32]);
+        // How often the last item repeats what is in it; and of each open group the largest such number, and its start.
+        let (mut factor, mut open) = (1u32, vec![(1u32, 0)]);
+        // Where the last item begins in what is written, and whether it is repeated already.
+        let mut item = (0, false);
         while let Some(c) = self.peek() {
             let start = self.rest;
             let mut now_repeated = None;
             let mut now_repeatable = true;
             let mut now_flags = None;
             let mut now_factor = 1;
+            let before = self.out.len();
+            let mut now_item = (before, false);
             match c {
                 '(' => {
-                    let before = self.out.len();
                     if self.group()? {
                         depth += 1;
-                        open.push(1);
+                        open.push((1, before));
                         now_repeatable = false;
                     } else {
-                        now_repeatable = repeatable;
+                        (now_repeatable, now_item) = (repeatable, item);
                         now_factor = factor;
                         now_flags = flags.or(Some(before));
                     }
@@ -93,7 +96,9 @@ impl<'p> Translator<'p> {
                         return Err(format!("unexpected ): `{}`", self.whole));
                     };
                     depth = outer;
-                    now_factor = open.pop().unwrap_or(1);
+                    let begin;
+                    (now_factor, begin) = open.pop().unwrap_or((1, before));
+                    now_item = (begin, false);
                     self.skip(1);
                     self.out.push(')');
                 }
@@ -124,11 +129,16 @@ impl<'p> Translator<'p> {
                         if most > 1 && now_factor > MAX_REPEAT {
                             return Err(format!("invalid repeat count: `{text}`"));
                         }
-                        match flags {
-                            Some(at) => self.out.insert_str(at, text),
-                            None => self.out.push_str(text),
+                        let at = flags.unwrap_or(before);
+                        if item.1 {
+                            // A `?` behind a repetition would be a part of it.
+                            self.out.insert_str(at, &format!("){text}"));
+                            self.out.insert_str(item.0, "(?:");
+                        } else {
+                            self.out.insert_str(at, text);
                         }
                         now_repeated = Some(text);
+                        now_item = (item.0, true);
                     }
                 },
                 '\\' => self.escape()?,
@@ -138,8 +148,8 @@ impl<'p> Translator<'p> {
                 }
             }
             repeatable = now_repeatable;
-            (flags, factor) = (now_flags, now_factor);
-            if let Some(most) = open.last_mut() {
+            (flags, factor, item) = (now_flags, now_factor, now_item);
+            if let Some((most, _)) = open.last_mut() {
                 *most = (*most).max(factor);
             }
             repeated = now_repeated;

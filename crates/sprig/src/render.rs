@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::helm::{ROOT, without_no_value};
 use crate::state::{Lookup, Purpose, Resolve, State};
 
-/// Stack, in bytes, that [`with_stack`] gives. It is address space: only what is used becomes memory.
+/// Stack, in bytes, that [`with_stack`] and [`Beside`] give. It is address space: only what is used becomes memory.
 const STACK: usize = 512 << 20;
 
 /// Compiled template files. They can be kept, shared between threads, and rendered any number of times.
@@ -174,15 +174,15 @@ impl Templates {
     }
 }
 
-/// Does something on a thread with stack enough for anything that the default [`Limits`] allow.
+/// Does something with stack enough for anything that the default [`Limits`] allow, on the same thread.
 ///
-/// # Errors
-/// [`Error::Thread`] when the thread cannot start, or panics.
-pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
-    std::thread::scope(|scope| Beside::start(scope, work)?.end())
+/// # Panics
+/// When the system does not give that much address space.
+pub fn with_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::grow(STACK, work)
 }
 
-/// Work that is done on such a thread meanwhile.
+/// Work that is done meanwhile, on a thread with as much stack.
 pub struct Beside<'scope, T>(ScopedJoinHandle<'scope, T>);
 
 impl<'scope, T: Send + 'scope> Beside<'scope, T> {

@@ -24,7 +24,7 @@ fn render_with(text: &str, change: impl FnOnce(&mut Options) + Send) -> Result<S
         let mut options = Options::new(1_795_255_200_000_000_000, [7; 32]);
         change(&mut options);
         templates.render(scope, options)
-    })??;
+    })?;
     let text: Option<&Vec<u8>> = texts.values().next();
     Ok(String::from_utf8_lossy(text.map(Vec::as_slice).unwrap_or_default()).into_owned())
 }
@@ -281,6 +281,9 @@ fn regular_expressions() {
         (r#"{{ regexFind "(?P<1>a)" "ba" }}|{{ regexReplaceAll "-(?i)?B" "a-b" "x" }}"#, "a|ax"),
         (r#"{{ regexReplaceAll "a*" "baac" "x" }}|{{ regexSplit "," "a,b,c" 2 }}"#, "xbxcx|[a b,c]"),
         (r#"{{ regexMatch "(" "a" }}"#, "false"),
+        // What stands behind a group of flags repeats what is repeated in front of it.
+        (r#"{{ regexFindAll "o+(?)?" "aoo" -1 | toJson }}"#, r#"["","oo"]"#),
+        (r#"{{ regexFindAll "(?:a|bc)*(?i){2}?C" "bcacc" -1 | toJson }}"#, r#"["bcac","c"]"#),
     ]);
     fails(&[
         (r#"{{ regexFind "\\C" "" }}"#, r"error parsing regexp: invalid escape sequence: `\C`"),
@@ -431,7 +434,7 @@ fn later_files_see_what_earlier_ones_changed() -> Result<(), Error> {
         let context = Value::dict([("Values".into(), values(BTreeMap::new()))].into());
         let scope = |_: &str| Scope { context: context.clone(), base_path: "t/templates".to_owned() };
         templates.render(scope, Options::new(0, [0; 32]))
-    })??;
+    })?;
     assert_eq!(texts["t/templates/a.yaml"], b"changed");
     assert_eq!(texts["t/templates/b.yaml"], b"t/templates/b.yaml");
     Ok(())

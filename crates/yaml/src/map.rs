@@ -1,6 +1,6 @@
 //! Mappings that keep the order of their keys.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{Scalar, Text, Value};
 

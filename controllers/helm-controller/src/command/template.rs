@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Problem> {
     }
     check_release_name(&name).map_err(|source| Problem::Name { name: name.clone(), source })?;
     let request = Request { release: ReleaseOptions { name, ..request.release }, ..request };
-    sprig::with_stack(|| arguments.render(chart, &user, &request)).map_err(Problem::Thread)?
+    sprig::with_stack(|| arguments.render(chart, &user, &request))
 }
 
 fn installable(chart: Chart, arguments: &Arguments) -> Result<Chart, Problem> {

@@ -62,7 +62,7 @@ pub fn render(
     parts.extend(inflation.include_crds.then_some(Part::Crds));
     parts.extend((!inflation.skip_hooks).then_some(Part::Hooks));
     parts.extend((!inflation.skip_hooks && !inflation.skip_tests).then_some(Part::Tests));
-    sprig::with_stack(|| rendered(chart, &user, &request, &parts)).map_err(|error| error.to_string())?
+    sprig::with_stack(|| rendered(chart, &user, &request, &parts))
 }
 
 fn rendered(mut chart: Chart, user: &Table, request: &Request, parts: &[Part]) -> Result<String, String> {

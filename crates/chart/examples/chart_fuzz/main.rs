@@ -42,12 +42,8 @@ fn main() -> ExitCode {
         keep_going: args.iter().any(|arg| arg == "--keep-going"),
     };
     match sprig::with_stack(|| run(&settings)) {
-        Ok(Ok(0)) => ExitCode::SUCCESS,
-        Ok(Ok(_)) => ExitCode::from(1),
-        Ok(Err(problem)) => {
-            eprintln!("error: {problem}");
-            ExitCode::from(2)
-        }
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
         Err(problem) => {
             eprintln!("error: {problem}");
             ExitCode::from(2)

@@ -92,8 +92,7 @@ impl Case {
     pub fn run(&self) -> Result<Verdict, String> {
         let archive = self.file(&self.archive)?;
         let user = self.user()?;
-        let found =
-            sprig::with_stack(|| self.template(&archive, &user)).map_err(|error| error.to_string())?;
+        let found = sprig::with_stack(|| self.template(&archive, &user));
         let wanted = match self.fields["error"].as_str() {
             Some(error) => Err(error.to_owned()),
             None => {

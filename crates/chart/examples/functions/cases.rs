@@ -65,7 +65,7 @@ pub fn run(case: &Json) -> Outcome {
             .map(|(path, text)| (path, String::from_utf8_lossy(&text).into_owned()))
             .collect())
     };
-    sprig::with_stack(work).map_err(|error| error.to_string())?
+    sprig::with_stack(work)
 }
 
 fn request(release: &Json) -> Request {

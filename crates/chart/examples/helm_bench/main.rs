@@ -72,8 +72,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     for case in &cases {
         let (mut first, mut again, mut theirs) = (f64::INFINITY, f64::INFINITY, f64::NAN);
         for _ in 0..TURNS {
-            let ours =
-                sprig::with_stack(|| case.render(arguments.runs)).map_err(|error| error.to_string())??;
+            let ours = sprig::with_stack(|| case.render(arguments.runs))?;
             (first, again) = (first.min(milliseconds(ours.0)), again.min(milliseconds(ours.1)));
             if let Some(helm_loop) = &mut helm_loop {
                 theirs = theirs.min(milliseconds(case.render_with_helm(helm_loop)?));

@@ -58,7 +58,7 @@ fn table(
             File::new("templates/_l.tpl", TEMPLATE.as_bytes()),
         ];
         files.extend(templates(size).iter().map(|(path, text)| File::new(path.as_str(), text.as_bytes())));
-        times.push(sprig::with_stack(|| time(&files)).map_err(|error| error.to_string())??);
+        times.push(sprig::with_stack(|| time(&files))?);
     }
     let growth = times.last().zip(times.first()).map_or(0.0, |(last, first)| {
         last.as_secs_f64() / first.as_secs_f64() / (SIZES[3] as f64 / SIZES[0] as f64)

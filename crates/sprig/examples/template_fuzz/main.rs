@@ -55,11 +55,7 @@ fn main() -> ExitCode {
         outputs_only: flag("--outputs-only"),
     };
     match sprig::with_stack(|| run(&settings)) {
-        Ok(Ok(different)) => ExitCode::from(u8::from(different > 0)),
-        Ok(Err(problem)) => {
-            eprintln!("{problem}");
-            ExitCode::from(2)
-        }
+        Ok(different) => ExitCode::from(u8::from(different > 0)),
         Err(problem) => {
             eprintln!("{problem}");
             ExitCode::from(2)

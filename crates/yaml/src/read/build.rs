@@ -350,6 +350,10 @@ impl<'a, 'k> Builder<'a, 'k> {
             if !self.take(&TokenKind::BlockEntry)? {
                 return self.fail("did not find expected '-' indicator");
             }
+            if let Some((text, mark)) = self.scanner.take_plain()? {
+                items.push(self.plain_node(&text, mark));
+                continue;
+            }
             items.push(match self.scanner.peek()?.kind {
                 TokenKind::BlockEntry | TokenKind::BlockEnd => empty(behind(mark)),
                 _ => self.node(Place::Block)?,
@@ -363,6 +367,10 @@ impl<'a, 'k> Builder<'a, 'k> {
             let mark = self.mark()?;
             if !self.take(&TokenKind::BlockEntry)? {
                 return Ok(sequence(items));
+            }
+            if let Some((text, mark)) = self.scanner.take_plain()? {
+                items.push(self.plain_node(&text, mark));
+                continue;
             }
             items.push(match self.scanner.peek()?.kind {
                 TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
@@ -378,26 +386,48 @@ impl<'a, 'k> Builder<'a, 'k> {
         let keys = self.keys.take();
         let mut mapping = Mapping::default();
         loop {
-            if self.take(&TokenKind::BlockEnd)? {
-                return self.finish(mapping);
-            }
-            let mark = self.mark()?;
-            if !self.take(&TokenKind::Key)? {
-                return self.fail("did not find expected key");
-            }
-            let key = self.dropping(false, |builder| builder.block_mapping_part(mark))?;
-            let key = self.scalar_key(key, mark);
-            let drops = (self.drops || keys.is_some()) && key.as_ref().is_some_and(|key| drops(key, keys));
-            let value_mark = self.mark()?;
-            let value = if self.take(&TokenKind::Value)? {
-                self.dropping(drops, |builder| builder.block_mapping_part(behind(value_mark)))?
+            let (key, mark, value_mark);
+            if let Some((text, begin, colon)) = self.scanner.take_plain_key()? {
+                key = Some(self.plain((&*text).into(), begin));
+                (mark, value_mark) = (begin, Some(colon));
             } else {
-                empty(value_mark)
+                if self.take(&TokenKind::BlockEnd)? {
+                    return self.finish(mapping);
+                }
+                mark = self.mark()?;
+                if !self.take(&TokenKind::Key)? {
+                    return self.fail("did not find expected key");
+                }
+                let found = self.dropping(false, |builder| builder.block_mapping_part(mark))?;
+                key = self.scalar_key(found, mark);
+                let colon = self.mark()?;
+                value_mark = self.take(&TokenKind::Value)?.then_some(colon);
+            }
+            let drops = (self.drops || keys.is_some()) && key.as_ref().is_some_and(|key| drops(key, keys));
+            let value = match value_mark {
+                Some(colon) => self.dropping(drops, |builder| builder.block_mapping_value(behind(colon)))?,
+                None => empty(self.mark()?),
             };
             if !drops {
                 self.add(&mut mapping, key, value, mark)?;
             }
         }
+    }
+
+    fn block_mapping_value(&mut self, mark: Mark) -> Result<Value, ReadError> {
+        match self.scanner.take_plain()? {
+            Some((text, mark)) => Ok(self.plain_node(&text, mark)),
+            None => self.block_mapping_part(mark),
+        }
+    }
+
+    /// A plain scalar without tag and anchor.
+    fn plain_node(&mut self, text: &str, mark: Mark) -> Value {
+        Value::Scalar(if self.drops {
+            self.dropped(text, Style::Plain, &Properties { mark, ..Properties::default() })
+        } else {
+            self.plain(text.into(), mark)
+        })
     }
 
     fn block_mapping_part(&mut self, mark: Mark) -> Result<Value, ReadError> {

@@ -9,6 +9,18 @@ use crate::error::ReadError;
 impl<'a> Scanner<'a> {
     /// A scalar without quotes, over as many lines as it takes.
     pub(super) fn scan_plain(&mut self) -> Result<Cow<'a, str>, ReadError> {
+        if self.flow_level == 0
+            && let Some(length) = self.simple_plain()
+        {
+            let text = self.text.get(self.position..self.position + length).unwrap_or_default();
+            self.position += length;
+            while self.byte(0) == b'\n' {
+                self.skip_line(1);
+                self.position += self.run(|byte| byte == b' ');
+                self.simple_key_allowed = true;
+            }
+            return Ok(Cow::Borrowed(text.trim_end_matches(' ')));
+        }
         let start_mark = self.mark();
         let start = self.position;
         // End of the text so far, as long as it is one stretch of the source.
@@ -67,6 +79,40 @@ impl<'a> Scanner<'a> {
             Some(text) => Cow::Owned(text),
             None => Cow::Borrowed(self.text.get(start..end).unwrap_or_default()),
         })
+    }
+
+    /// How long a plain scalar is, with the spaces behind it, if it is ASCII and ends on its line, as nearly all do.
+    fn simple_plain(&self) -> Option<usize> {
+        let rest = self.bytes.get(self.position..)?;
+        let mut at = 0;
+        loop {
+            at += rest
+                .get(at..)?
+                .iter()
+                .position(|byte| !matches!(byte, b' '..=b'"' | b'$'..=b'9' | b';'..=b'~'))?;
+            match (rest.get(at)?, rest.get(at + 1)?) {
+                (b'\n', _) => return self.ends_plain(rest.get(at + 1..)?).then_some(at),
+                (b':', b' ' | b'\n') => return Some(at),
+                (b'#', _) if rest.get(..at)?.ends_with(b" ") => return Some(at),
+                (b':', b'!'..=b'~') | (b'#', _) => at += 1,
+                _ => return None,
+            }
+        }
+    }
+
+    /// Whether a plain scalar has ended before these lines: they go on with a comment, or with what is not indented.
+    fn ends_plain(&self, lines: &[u8]) -> bool {
+        let mut column = 0;
+        for byte in lines {
+            match byte {
+                b' ' => column += 1,
+                b'\n' => column = 0,
+                b'#' => return true,
+                b'!'..=b'~' => return column <= self.indent,
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// Moves to the end of what a plain scalar has on this line: blanks, a line break, or an indicator that ends it.

@@ -1,5 +1,6 @@
 //! Text to tokens: indentation, indicators, simple keys, directives, anchors and tags.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::ReadLimits;
@@ -285,15 +286,102 @@ impl<'a> Scanner<'a> {
                 self.push(TokenKind::Scalar { text, style }, mark);
                 Ok(())
             }
-            first if self.starts_plain(first) => {
-                self.save_key()?;
-                self.simple_key_allowed = false;
-                let text = self.scan_plain()?;
-                self.push(TokenKind::Scalar { text, style: Style::Plain }, mark);
-                Ok(())
-            }
+            first if self.starts_plain(first) => self.fetch_plain(mark),
             _ => Err(self.error(mark, "found character that cannot start any token")),
         }
+    }
+
+    /// A plain scalar; and the `:` behind it if it is a key, without a detour over the keys that are possible.
+    fn fetch_plain(&mut self, mark: Mark) -> Result<(), ReadError> {
+        let (text, is_key) = self.scan_plain_or_key(mark)?;
+        self.push_plain(text, is_key, mark)
+    }
+
+    /// Moves over a plain scalar, and says whether a `:` that makes it a key is next.
+    fn scan_plain_or_key(&mut self, mark: Mark) -> Result<(Cow<'a, str>, bool), ReadError> {
+        let (may_be_key, start) = (self.simple_key_allowed, self.position);
+        self.save_key()?;
+        self.simple_key_allowed = false;
+        let text = self.scan_plain()?;
+        let is_key = may_be_key
+            && self.byte(0) == b':'
+            && self.flow_level == 0
+            && self.line == mark.line
+            && self.position <= start + SIMPLE_KEY_REACH
+            && self.blank_or_end(1)
+            && self.indents.len() < self.depth_limit;
+        if is_key && let Some(slot) = self.simple_keys.last_mut() {
+            *slot = None;
+        }
+        Ok((text, is_key))
+    }
+
+    fn push_plain(&mut self, text: Cow<'a, str>, is_key: bool, mark: Mark) -> Result<(), ReadError> {
+        let scalar = TokenKind::Scalar { text, style: Style::Plain };
+        if !is_key {
+            self.push(scalar, mark);
+            return Ok(());
+        }
+        self.roll(mark, None, TokenKind::BlockMappingStart)?;
+        self.push(TokenKind::Key, mark);
+        self.push(scalar, mark);
+        self.push_indicator(TokenKind::Value);
+        Ok(())
+    }
+
+    /// Whether a plain scalar begins here, in a block collection, and nothing is fetched that comes before it.
+    fn plain_is_next(&self) -> bool {
+        let first = self.byte(0);
+        self.tokens.is_empty()
+            && self.flow_level == 0
+            && self.starts_plain(first)
+            && !(first == b'-' && self.blank_or_end(1))
+    }
+
+    /// The next key of the innermost block mapping, if it is a plain scalar: what would be the tokens `Key`, `Scalar`
+    /// and `Value`, without making them. The second mark is that of the `:`.
+    pub(super) fn take_plain_key(&mut self) -> Result<Option<(Cow<'a, str>, Mark, Mark)>, ReadError> {
+        if !self.tokens.is_empty() || self.ended {
+            return Ok(None);
+        }
+        self.skip_to_token();
+        let is_next = i64::try_from(self.column()) == Ok(self.indent)
+            && self.simple_key_allowed
+            && self.plain_is_next()
+            && !self.document_indicator();
+        if !is_next {
+            return Ok(None);
+        }
+        let mark = self.mark();
+        let (text, is_key) = self.scan_plain_or_key(mark)?;
+        if !is_key {
+            self.push_plain(text, false, mark)?;
+            return Ok(None);
+        }
+        let colon = self.mark();
+        self.position += 1;
+        Ok(Some((text, mark, colon)))
+    }
+
+    /// What follows an indicator on its line, if that is a plain scalar and no key: what would be a token `Scalar`.
+    pub(super) fn take_plain(&mut self) -> Result<Option<(Cow<'a, str>, Mark)>, ReadError> {
+        if !self.tokens.is_empty() || self.ended || self.flow_level > 0 {
+            return Ok(None);
+        }
+        self.position += self.run(|byte| byte == b' ');
+        if self.column() == 0 || !self.plain_is_next() {
+            return Ok(None);
+        }
+        let mark = self.mark();
+        let (text, is_key) = self.scan_plain_or_key(mark)?;
+        if is_key || self.simple_keys.last().is_some_and(|key| key.is_some_and(|key| key.required)) {
+            self.push_plain(text, is_key, mark)?;
+            return Ok(None);
+        }
+        if let Some(slot) = self.simple_keys.last_mut() {
+            *slot = None;
+        }
+        Ok(Some((text, mark)))
     }
 
     fn starts_plain(&self, first: u8) -> bool {

@@ -55,8 +55,6 @@ pub enum Problem {
     Render(chart::Error),
     #[error("{0}")]
     ShowOnly(String),
-    #[error("cannot render: {0}")]
-    Thread(sprig::Error),
     #[error("cannot write to standard output: {0}")]
     Write(std::io::Error),
 }
