@@ -71,6 +71,23 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Where each key and each scalar stands.
+fn places(documents: Result<&[Value], &String>) -> Vec<(u32, u16)> {
+    fn collect(value: &Value, places: &mut Vec<(u32, u16)>) {
+        match value {
+            Value::Scalar(scalar) => places.push((scalar.line(), scalar.column())),
+            Value::Seq(items) => items.iter().for_each(|item| collect(item, places)),
+            Value::Map(map) => map.entries().iter().for_each(|entry| {
+                places.push((entry.key.line(), entry.key.column()));
+                collect(&entry.value, places);
+            }),
+        }
+    }
+    let mut places = Vec::new();
+    documents.unwrap_or_default().iter().for_each(|document| collect(document, &mut places));
+    places
+}
+
 proptest! {
     #[test]
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -95,6 +112,21 @@ proptest! {
         match (whole, some) {
             (Ok(whole), Ok(some)) => prop_assert_eq!(only(some), only(whole)),
             (whole, some) => prop_assert_eq!(some.map_err(|e| e.to_string()), whole.map_err(|e| e.to_string())),
+        }
+    }
+
+    /// Lines that end as on Windows take the long way through the scanner, which knows everything.
+    #[test]
+    fn short_ways_lead_where_the_long_one_does(text in yamlish()) {
+        let lines = text.replace("\r\n", "\n");
+        let long = lines.replace('\n', "\r\n");
+        for profile in [Profile::V2, Profile::V3] {
+            let read = |text: &str| {
+                yaml::read_all(text.as_bytes(), profile, &ReadLimits::default()).map_err(|e| e.to_string())
+            };
+            let (found, wanted) = (read(&lines), read(&long));
+            prop_assert_eq!(places(found.as_deref()), places(wanted.as_deref()), "{}", lines);
+            prop_assert_eq!(found, wanted, "{}", lines);
         }
     }
 
