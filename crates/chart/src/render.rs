@@ -1,6 +1,7 @@
 //! Charts into manifests.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 
 use gotemplate::Value;
 use sprig::{Beside, Compiling, Templates};
@@ -32,10 +33,10 @@ pub struct Request {
     pub schemas: SchemaCheck,
 }
 
-/// From how many bytes on two threads compile the templates, one of them while the values are made ready: that takes
-/// milliseconds then, a thread some ten microseconds.
+/// From how many bytes on a second thread helps to compile the templates, first while the values are made ready: that
+/// takes milliseconds then, a thread some ten microseconds.
 const WORTH_A_THREAD: usize = 96 << 10;
-/// As [`WORTH_A_THREAD`], for schemas, while the templates are rendered.
+/// From how many bytes on schemas are checked by that thread, while the templates are rendered.
 const SCHEMA_WORTH_A_THREAD: usize = 16 << 10;
 
 /// Rendered files by their full paths, `NOTES.txt` included, partials not.
@@ -102,40 +103,40 @@ impl Chart {
         let mut files = Vec::new();
         templates(self, self.name(), &mut files);
         let compiling = Compiling::new(files.iter().map(|(path, text)| (path.as_str(), text.clone())));
-        let size: usize = files.iter().map(|(_, text)| text.len()).sum();
+        let helps = files.iter().map(|(_, text)| text.len()).sum::<usize>() >= WORTH_A_THREAD;
+        let checks = request.schemas == SchemaCheck::Validate;
+        let checks_beside = checks && schema::bytes(self) >= SCHEMA_WORTH_A_THREAD;
+        let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
-            let helper = (size >= WORTH_A_THREAD)
-                .then(|| Beside::start(scope, || compiling.help()))
-                .transpose()
-                .map_err(render)?;
-            let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
-            let checking = match request.schemas {
-                SchemaCheck::Skip => None,
-                SchemaCheck::Validate if schema::bytes(self) < SCHEMA_WORTH_A_THREAD => {
-                    schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
-                    None
+            let work = || {
+                if helps {
+                    compiling.help();
                 }
-                SchemaCheck::Validate => {
-                    let values = values.plain();
-                    let check = move || {
-                        let mut warnings = Warnings::new();
-                        (schema::validate(self, &values, &mut warnings), warnings)
-                    };
-                    Some(Beside::start(scope, check).map_err(render)?)
-                }
+                // There are none when they cannot be combined.
+                receiver.into_iter().next().map(|values| {
+                    let mut warnings = Warnings::new();
+                    (schema::validate(self, &values, &mut warnings), warnings)
+                })
             };
+            let helper =
+                (helps || checks_beside).then(|| Beside::start(scope, work)).transpose().map_err(render)?;
+            let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
+            if checks_beside {
+                // The helper waits for them.
+                _ = sender.send(values.plain());
+            } else if checks {
+                schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
+            }
+            drop(sender);
             let values = template_values(&values);
             compiling.help();
-            if let Some(helper) = helper {
-                helper.end().map_err(render)?;
-            }
             let rendered = self
                 .check_version(&request.capabilities)
                 .and_then(|()| compiling.end().map_err(render))
                 .and_then(|compiled| Compiled(compiled).render(self, &values, request, options));
-            if let Some(checking) = checking {
+            let checked = helper.map(Beside::end).transpose().map_err(render)?;
+            if let Some((outcome, remarks)) = checked.flatten() {
                 // What is wrong with the values comes first.
-                let (outcome, remarks) = checking.end().map_err(render)?;
                 warnings.extend(remarks);
                 outcome.map_err(Error::Schema)?;
             }

@@ -94,15 +94,15 @@ impl<'a> Compiling<'a> {
         Compiling { files, next: AtomicUsize::new(0) }
     }
 
-    /// Compiles files until all are taken: those that others took may not be ready yet.
+    /// Compiles files until all are taken; those that others took may not be ready yet.
     pub fn help(&self) {
         let mut parser = Parser::new(crate::functions());
         while let Some((path, text, parsed)) = self.files.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            _ = parsed.set(parser.parse(*path, text.clone()));
+            parsed.get_or_init(|| parser.parse(*path, text.clone()));
         }
     }
 
-    /// The templates, when every helper is done; what nobody took is compiled now.
+    /// The templates: what nobody took is compiled now, what somebody has not finished is waited for.
     ///
     /// # Errors
     /// [`Error::Parse`]: the first text, in Helm's order, that does not parse.

@@ -25,7 +25,7 @@ fn encode(value: &Value) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer { out: Vec::new(), wrote: false };
     match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        value if value.as_dict().is_some() || fields(value).is_some() => writer.table(&[], value)?,
+        value if is_map(value) => writer.table(&[], value)?,
         other if is_table(other) => return Err("toml: top-level values must be Go maps or structs".into()),
         other => writer.element(other)?,
     }
@@ -55,14 +55,19 @@ fn entries(value: &Value) -> Vec<(Str, Value)> {
     fields(value).or_else(|| value.as_dict().map(|dict| dict.entries())).unwrap_or_default()
 }
 
-fn is_table(value: &Value) -> bool {
+/// Whether a value is a map or a struct.
+fn is_map(value: &Value) -> bool {
     match value {
         Value::Dict(_) => true,
         Value::Object(object) => object.members().is_some() || object.entries().is_some(),
-        Value::List(list) => {
-            !list.items().is_empty() && list.items().iter().all(|item| matches!(item, Value::Dict(_)))
-        }
         _ => false,
+    }
+}
+
+fn is_table(value: &Value) -> bool {
+    match value {
+        Value::List(list) => !list.items().is_empty() && list.items().iter().all(is_map),
+        value => is_map(value),
     }
 }
 
@@ -160,7 +165,7 @@ impl Writer {
                 self.out.extend_from_slice(text.as_bytes());
             }
             Value::Str(text) => self.string(text),
-            value if value.as_dict().is_some() || fields(value).is_some() => {
+            value if is_map(value) => {
                 self.out.push(b'{');
                 let entries = entries(value);
                 // Tables come last here, too.

@@ -337,6 +337,10 @@ fn encodings() {
         ("{{ round 1 400 | toToml }}", if cfg!(target_arch = "x86_64") { "-nan" } else { "nan" }),
         (r#"{{ toToml (dict "l" (list 1 (dict "b" 2 "d" nil))) }}"#, "l = [1, {b = 2, }]\n"),
         (
+            r#"{{ toToml (list .Files) }}|{{ toToml (dict "f" (list .Files)) }}"#,
+            "toml: top-level values must be Go maps or structs|[[f]]\n  \"a.txt\" = [111, 110, 101, 10]\n",
+        ),
+        (
             "{{ toToml (list (dict)) }}|{{ toToml (list 1) }}",
             "toml: top-level values must be Go maps or structs|[1]",
         ),
