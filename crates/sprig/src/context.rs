@@ -337,7 +337,7 @@ impl Capabilities<'_> {
             methods: KUBE,
         };
         let helm = Struct {
-            ty: "common.BuildInfo",
+            ty: "version.BuildInfo",
             fields: vec![
                 ("Version", self.helm_version.into()),
                 ("GitCommit", "".into()),

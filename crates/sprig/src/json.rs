@@ -1,5 +1,7 @@
 //! JSON, written as Go writes it.
 
+use std::rc::Rc;
+
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
 use gotemplate::{DictType, Fault, Function, Value, chars};
@@ -39,7 +41,8 @@ impl Style {
 /// For infinities and what is no number.
 pub(crate) fn encode(value: &Value, style: Style) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
-    write(value, style, 0, &mut out)?;
+    // Go's writer of raw JSON is given a pointer, which it counts.
+    write(value, style, usize::from(!style.html), &mut Vec::new(), &mut out)?;
     Ok(out)
 }
 
@@ -66,22 +69,50 @@ fn break_line(style: Style, depth: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Below this depth, Go looks for values that contain themselves. Nothing else is that deep.
+/// From this depth on, Go looks for values that contain themselves.
 pub(crate) const DEEPEST: usize = 1000;
 
 /// The error for a value that contains itself.
 pub(crate) fn cycle(value: &Value) -> Fault {
-    let kind = match value {
-        Value::List(_) => "[]interface {}",
-        _ => "map[string]interface {}",
-    };
-    format!("json: unsupported value: encountered a cycle via {kind}").into()
+    format!("json: unsupported value: encountered a cycle via {}", value.type_name()).into()
 }
 
-fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-    if depth > DEEPEST {
-        return Err(cycle(value));
+/// Where a collection is in memory.
+fn place(value: &Value) -> Option<*const ()> {
+    match value {
+        Value::Dict(dict) => Some(Rc::as_ptr(&dict.map).cast()),
+        Value::List(list) if !list.items().is_empty() => Some(list.items().as_ptr().cast()),
+        _ => None,
     }
+}
+
+/// Writes a value; `seen` are the collections around it that are deeper than [`DEEPEST`].
+fn write(
+    value: &Value,
+    style: Style,
+    depth: usize,
+    seen: &mut Vec<*const ()>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    match place(value).filter(|_| depth >= DEEPEST) {
+        None => write_parts(value, style, depth, seen, out),
+        Some(place) if seen.contains(&place) => Err(cycle(value)),
+        Some(place) => {
+            seen.push(place);
+            write_parts(value, style, depth, seen, out)?;
+            seen.pop();
+            Ok(())
+        }
+    }
+}
+
+fn write_parts(
+    value: &Value,
+    style: Style,
+    depth: usize,
+    seen: &mut Vec<*const ()>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
     match value {
         Value::Nil => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -106,7 +137,7 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
                     out.push(b',');
                 }
                 break_line(style, depth + 1, out);
-                write(item, style, depth + 1, out)?;
+                write(item, style, depth + 1, seen, out)?;
             }
             if !list.items().is_empty() {
                 break_line(style, depth, out);
@@ -127,7 +158,7 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
                 break_line(style, depth + 1, out);
                 string(key, style.html, out);
                 out.extend_from_slice(if style.pretty { b": " } else { b":" });
-                write(item, style, depth + 1, out)?;
+                write(item, style, depth + 1, seen, out)?;
             }
             if !map.is_empty() {
                 break_line(style, depth, out);
@@ -144,14 +175,14 @@ fn write(value: &Value, style: Style, depth: usize, out: &mut Vec<u8>) -> Result
                     break_line(style, depth + 1, out);
                     string(key.as_bytes(), style.html, out);
                     out.extend_from_slice(if style.pretty { b": " } else { b":" });
-                    write(item, style, depth + 1, out)?;
+                    write(item, style, depth + 1, seen, out)?;
                 }
                 if !members.is_empty() {
                     break_line(style, depth, out);
                 }
                 out.push(b'}');
             }
-            None => write(&object.encoded(), style, depth, out)?,
+            None => write(&object.encoded(), style, depth, seen, out)?,
         },
     }
     Ok(())

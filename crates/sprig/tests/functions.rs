@@ -208,6 +208,25 @@ fn bytes_that_are_not_utf8_stay_as_they_are() {
 }
 
 #[test]
+fn a_value_in_itself_is_named_by_its_type() {
+    for (text, wanted) in [
+        (r#"{{ $_ := set .Values "m" (dict "v" .Values) }}{{ mustToRawJson .Values.m }}"#, "common.Values"),
+        (
+            r#"{{ $_ := set .Values "m" (dict "v" .Values) }}{{ mustToRawJson .Values }}"#,
+            "map[string]interface {}",
+        ),
+        (
+            r#"{{ $m := dict }}{{ $_ := set $m "l" (list (list $m)) }}{{ mustToRawJson $m }}"#,
+            "map[string]interface {}",
+        ),
+        (r#"{{ $m := dict }}{{ $_ := set $m "l" (list $m) }}{{ mustToRawJson $m }}"#, "[]interface {}"),
+        (r#"{{ $m := dict }}{{ $_ := set $m "l" (list $m) }}{{ mustToJson $m }}"#, "map[string]interface {}"),
+    ] {
+        fails(&[(text, &format!("json: unsupported value: encountered a cycle via {wanted}"))]);
+    }
+}
+
+#[test]
 fn only_plain_maps_and_values_are_tables() {
     const SET: &str = r#"{{ $_ := set .Values "m" (dict "f" .Files "t" (dict "x" 1) "v" .Template) }}"#;
     for (text, wanted) in [
