@@ -127,6 +127,7 @@ impl Chart {
             } else if checks {
                 schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
             }
+            // As on every other way out of here: nobody waits for what does not come.
             drop(sender);
             let values = template_values(&values);
             compiling.help();

@@ -197,3 +197,31 @@ fn schemas_have_an_end() {
     let found = render("", endless);
     assert!(found.contains("without end") || found.contains("too many"), "{found}");
 }
+
+/// A second thread waits for the values of large charts.
+#[test]
+fn values_that_cannot_be_combined_end_a_large_chart() {
+    let large = format!("{{{{/* {} */}}}}", "x".repeat(200 << 10));
+    let schema = format!("{{\"description\": \"{}\"}}", "x".repeat(20 << 10));
+    let files = [
+        ("Chart.yaml", CHART),
+        ("templates/t.yaml", &*large),
+        ("values.schema.json", &*schema),
+        ("charts/b/Chart.yaml", "apiVersion: v2\nname: b\nversion: 1.0.0\n"),
+    ];
+    let chart = Chart::from_folder(&files, &LIMITS).unwrap();
+    let request = Request {
+        release: ReleaseOptions {
+            name: "r".into(),
+            namespace: "n".into(),
+            revision: 1,
+            action: Action::Install,
+        },
+        capabilities: Capabilities::default(),
+        schemas: SchemaCheck::Validate,
+    };
+    let user = read_values(b"b: 1\n").unwrap();
+    let options = sprig::Options::new(0, [1; 32]);
+    let problem = chart.render(&user, &request, options, &mut Vec::new()).unwrap_err().to_string();
+    assert!(problem.contains("type mismatch on b"), "{problem}");
+}

@@ -71,6 +71,8 @@ fn break_line(style: Style, depth: usize, out: &mut Vec<u8>) {
 
 /// From this depth on, Go looks for values that contain themselves.
 pub(crate) const DEEPEST: usize = 1000;
+/// What is deeper is taken for a value that contains itself, too.
+const TOO_DEEP: usize = 10 * DEEPEST;
 
 /// The error for a value that contains itself.
 pub(crate) fn cycle(value: &Value) -> Fault {
@@ -96,7 +98,7 @@ fn write(
 ) -> Result<(), Fault> {
     match place(value).filter(|_| depth >= DEEPEST) {
         None => write_parts(value, style, depth, seen, out),
-        Some(place) if seen.contains(&place) => Err(cycle(value)),
+        Some(place) if depth >= TOO_DEEP || seen.contains(&place) => Err(cycle(value)),
         Some(place) => {
             seen.push(place);
             write_parts(value, style, depth, seen, out)?;

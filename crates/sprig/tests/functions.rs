@@ -227,6 +227,14 @@ fn a_value_in_itself_is_named_by_its_type() {
 }
 
 #[test]
+fn deep_values_have_an_end() {
+    const DEEP: &str = r#"{{ $m := dict }}{{ range until COUNT }}{{ $m = dict "a" $m }}{{ end }}"#;
+    let nested = |count: &str| format!("{}{{{{ mustToJson $m | len }}}}", DEEP.replace("COUNT", count));
+    gives(&[(&nested("9000"), "54002")]);
+    fails(&[(&nested("11000"), "encountered a cycle via map[string]interface {}")]);
+}
+
+#[test]
 fn only_plain_maps_and_values_are_tables() {
     const SET: &str = r#"{{ $_ := set .Values "m" (dict "f" .Files "t" (dict "x" 1) "v" .Template) }}"#;
     for (text, wanted) in [

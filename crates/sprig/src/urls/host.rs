@@ -3,6 +3,7 @@
 use gotemplate::quote;
 
 use super::unescape;
+use crate::time::{carried, uncarried};
 
 /// The host and port of a URL, with what was escaped in them.
 pub(super) fn parse(scheme: &[u8], text: &str) -> Result<Vec<u8>, String> {
@@ -29,10 +30,14 @@ fn literal(text: &str) -> Result<Vec<u8>, String> {
     let (address, zone) = inner.split_at(inner.find("%25").unwrap_or(inner.len()));
     let mut host = unescape_host(address, false)?;
     host.extend(unescape_host(zone, true)?);
-    if is_v4(&String::from_utf8_lossy(&host)).map_err(|problem| format!("invalid host: {problem}"))? {
+    if is_v4(&carried(&host)).map_err(|problem| format!("invalid host: {problem}"))? {
         return Err("invalid IP-literal".to_owned());
     }
     Ok([b"[", &*host, b"]", &*port].concat())
+}
+
+fn shown(text: &str) -> String {
+    quote(&uncarried(text))
 }
 
 fn check_port(port: &str) -> Result<(), String> {
@@ -40,7 +45,7 @@ fn check_port(port: &str) -> Result<(), String> {
     if port.is_empty() || port.strip_prefix(':').is_some_and(digits) {
         return Ok(());
     }
-    Err(format!("invalid port {} after host", quote(port.as_bytes())))
+    Err(format!("invalid port {} after host", shown(port)))
 }
 
 /// Whether a byte may stand in a host as it is.
@@ -75,8 +80,8 @@ fn unescape_host(text: &str, is_zone: bool) -> Result<Vec<u8>, String> {
 /// Whether an IP address is one of version 4.
 fn is_v4(text: &str) -> Result<bool, String> {
     let problem = |(message, at): Problem<'_>| {
-        let place = if at.is_empty() { String::new() } else { format!(" (at {})", quote(at.as_bytes())) };
-        format!("ParseAddr({}): {message}{place}", quote(text.as_bytes()))
+        let place = if at.is_empty() { String::new() } else { format!(" (at {})", shown(at)) };
+        format!("ParseAddr({}): {message}{place}", shown(text))
     };
     match text.find(['.', ':', '%']).and_then(|at| text.as_bytes().get(at)) {
         Some(b'.') => v4(text).map(|()| true).map_err(problem),
