@@ -56,5 +56,5 @@ fn joined(args: &[Value]) -> Vec<u8> {
         .iter()
         .map(|arg| if matches!(arg, Value::Nil) { Value::from("<no value>") } else { arg.clone() })
         .collect();
-    fmt::print(&shown)
+    fmt::print_pointed_to(&shown)
 }

@@ -68,6 +68,15 @@ fn readable(out: Vec<u8>) -> String {
 /// `fmt.Sprint`: a space between two operands when neither is a string.
 #[must_use]
 pub fn print(values: &[Value]) -> Vec<u8> {
+    print_with(values, write)
+}
+
+/// As [`print`], of pointers what they point to.
+pub(crate) fn print_pointed_to(values: &[Value]) -> Vec<u8> {
+    print_with(values, write_pointed_to)
+}
+
+fn print_with(values: &[Value], write: fn(&Value, &mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     let mut after_string = true;
     for (i, value) in values.iter().enumerate() {

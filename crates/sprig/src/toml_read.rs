@@ -85,8 +85,8 @@ impl Reader<'_> {
                 Some('\r') if !self.rest.starts_with("\r\n") => return,
                 Some(' ' | '\t' | '\r' | '\n') => _ = self.bump(),
                 Some('#') => {
-                    // A control character is for whoever reads on, who cannot take it.
-                    let ends = |c: char| c.is_ascii_control() && !matches!(c, '\t' | '\r');
+                    // A control character is for whoever reads on, who cannot take it, unless the line ends so.
+                    let ends = |c: char| c.is_ascii_control() && c != '\t';
                     let end = self.rest.find(ends).unwrap_or(self.rest.len());
                     self.rest = self.rest.get(end..).unwrap_or_default();
                 }

@@ -24,6 +24,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 fn encode(value: &Value) -> Result<Vec<u8>, Fault> {
     let mut writer = Writer { out: Vec::new(), wrote: false };
     match value {
+        Value::Complex(..) => return Err("unsupported type for key '': complex128".into()),
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         value if is_map(value) => writer.table(&[], value)?,
         other if is_table(other) => return Err("toml: top-level values must be Go maps or structs".into()),
@@ -168,8 +169,9 @@ impl Writer {
             value if is_map(value) => {
                 self.out.push(b'{');
                 let entries = entries(value);
-                // Tables come last here, too.
-                let (tables, simple): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, item)| is_table(item));
+                // Tables come last here, too, but for those that are nil.
+                let (tables, simple): (Vec<_>, Vec<_>) =
+                    entries.iter().partition(|(_, item)| is_table(item) && !is_nil(item));
                 for (i, (key, item)) in simple.into_iter().chain(tables).enumerate() {
                     if is_nil(item) {
                         continue;

@@ -14,7 +14,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("toYaml", &[Any], |_, a| Ok(to_yaml(a.any(0)).unwrap_or_default().into())),
     Function::new("mustToYaml", &[Any], |_, a| -> Outcome { Ok(to_yaml(a.any(0))?.into()) }),
     Function::new("toYamlPretty", &[Any], |_, a| {
-        Ok(crate::yaml_pretty::to_yaml(a.any(0)).unwrap_or_default().into())
+        match crate::yaml_pretty::to_yaml(a.any(0)) {
+            // What Go panics about.
+            Err(fault) if fault.text().starts_with("cannot marshal type") => Err(fault),
+            text => Ok(text.unwrap_or_default().into()),
+        }
     }),
     Function::new("fromYaml", &[Text], |_, a| Ok(from_yaml(a.bytes(0)))),
     Function::new("fromYamlArray", &[Text], |_, a| Ok(from_yaml_array(a.bytes(0)))),

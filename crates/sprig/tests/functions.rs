@@ -227,6 +227,17 @@ fn a_value_in_itself_is_named_by_its_type() {
 }
 
 #[test]
+fn complex_numbers_are_no_yaml() {
+    fails(&[
+        ("{{ toYamlPretty 1i }}", "error calling toYamlPretty: cannot marshal type: complex128"),
+        (
+            "{{ toYamlPretty (list (dict \"a\" 1i)) }}",
+            "error calling toYamlPretty: cannot marshal type: complex128",
+        ),
+    ]);
+}
+
+#[test]
 fn deep_values_have_an_end() {
     const DEEP: &str = r#"{{ $m := dict }}{{ range until COUNT }}{{ $m = dict "a" $m }}{{ end }}"#;
     let nested = |count: &str| format!("{}{{{{ mustToJson $m | len }}}}", DEEP.replace("COUNT", count));
@@ -363,6 +374,14 @@ fn encodings() {
         ),
         ("{{ round 1 400 | toToml }}", if cfg!(target_arch = "x86_64") { "-nan" } else { "nan" }),
         (r#"{{ toToml (dict "l" (list 1 (dict "b" 2 "d" nil))) }}"#, "l = [1, {b = 2, }]\n"),
+        (
+            r##"{{ (fromToml "#\r").Error }} {{ (fromToml "a = [1, #\r\n2] # b\r\n#\tc\r\n") }}"##,
+            "toml: line 1: TOML files cannot contain control characters: '0x0d' map[a:[1 2]]",
+        ),
+        (
+            "{{ toToml 1i }}|{{ toToml (list 1i) }}",
+            "unsupported type for key '': complex128|unsupported type: complex128",
+        ),
         (
             r#"{{ toToml (list .Files) }}|{{ toToml (dict "f" (list .Files)) }}"#,
             "toml: top-level values must be Go maps or structs|[[f]]\n  \"a.txt\" = [111, 110, 101, 10]\n",
