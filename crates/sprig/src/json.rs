@@ -190,7 +190,8 @@ fn write_parts(
     Ok(())
 }
 
-fn string(text: &[u8], html: bool, out: &mut Vec<u8>) {
+/// Writes a text in quotes.
+pub(crate) fn string(text: &[u8], html: bool, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut at = 0;
     for (c, len) in chars(text) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Str as Text};
-use gotemplate::{DictType, Fault, Function, Str, Value};
+use gotemplate::{DictType, Fault, Function, Str, Value, chars};
 use yaml::{Profile, ReadLimits, Resolved, Scalar, Tag};
 
 use crate::args::{Args, Outcome};
@@ -58,6 +58,21 @@ fn check_breaks(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The JSON that Go makes first it reads as YAML, where a key has at most 1024 characters, with its quotes.
+fn check_length(key: &[u8]) -> Result<(), Fault> {
+    const LONGEST: usize = 1024;
+    // An escape has six characters.
+    if key.len() <= (LONGEST - 2) / 6 {
+        return Ok(());
+    }
+    let mut quoted = Vec::with_capacity(key.len() + 2);
+    json::string(key, true, &mut quoted);
+    if chars(&quoted).count() > LONGEST {
+        return Err("yaml: did not find expected ',' or '}'".into());
+    }
+    Ok(())
+}
+
 /// The value as JSON would carry it.
 fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
     if depth > crate::json::DEEPEST {
@@ -94,6 +109,7 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
         Value::Dict(dict) => {
             let mut map = yaml::Map::with_capacity(dict.len());
             for (key, item) in dict.map.borrow().iter() {
+                check_length(key)?;
                 let (key, item) = (key.text(), tree(item, depth + 1)?);
                 check_breaks(&key)?;
                 map.insert(&*key, item);

@@ -227,6 +227,22 @@ fn a_value_in_itself_is_named_by_its_type() {
 }
 
 #[test]
+fn keys_of_yaml_have_a_length() {
+    gives(&[
+        (
+            r#"{{ dict (repeat 1022 "a") 1 | toYaml | len }} {{ dict (repeat 1023 "a") 1 | toYaml | len }}"#,
+            "1028 0",
+        ),
+        (
+            r#"{{ dict (repeat 512 "é") 1 | toYaml | len }} {{ dict (repeat 512 "\n") 1 | toYaml | len }}"#,
+            "1030 0",
+        ),
+    ]);
+    let long = r#"{{ dict "b" (list (dict (repeat 341 "abc") 1)) | mustToYaml }}"#;
+    fails(&[(long, "error calling mustToYaml: yaml: did not find expected ',' or '}'")]);
+}
+
+#[test]
 fn complex_numbers_are_no_yaml() {
     fails(&[
         ("{{ toYamlPretty 1i }}", "error calling toYamlPretty: cannot marshal type: complex128"),
