@@ -185,6 +185,17 @@ impl Scene {
         bail!("{name} is still there; the log:\n{}", self.controller.log().join("\n"))
     }
 
+    /// Waits until an object is gone that another controller takes its finalizer off.
+    pub async fn gone(&self, api_version: &str, kind: &str, name: &str) -> Result<()> {
+        for _ in 0..1200 {
+            if self.object(api_version, kind, name).await?.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        bail!("{kind} {name} is still there")
+    }
+
     /// An object of the scene; `None` when there is none.
     pub async fn object(&self, api_version: &str, kind: &str, name: &str) -> Result<Option<Value>> {
         let objects = self.plane.objects(api_version, kind, Some(&self.namespace))?;

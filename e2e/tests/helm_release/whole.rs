@@ -63,7 +63,7 @@ async fn a_new_version_in_a_repository_is_an_upgrade() -> Result<()> {
     assert_eq!(history(&object), ["2 deployed upgrade", "1 superseded -"]);
     scene.ready("web").await?;
     scene.delete("web").await?;
-    assert!(scene.object(SOURCE, "HelmChart", &format!("{ns}-web")).await?.is_none());
+    scene.gone(SOURCE, "HelmChart", &format!("{ns}-web")).await?;
     source.kill()
 }
 
