@@ -131,6 +131,19 @@ fn what_is_imported_has_an_end() {
     assert!(found.ends_with(", for that makes more than 1048576 values"), "{found}");
 }
 
+fn request() -> Request {
+    Request {
+        release: ReleaseOptions {
+            name: "r".into(),
+            namespace: "n".into(),
+            revision: 1,
+            action: Action::Install,
+        },
+        capabilities: Capabilities::default(),
+        schemas: SchemaCheck::Validate,
+    }
+}
+
 /// What rendering a template says, with smaller limits than the usual ones.
 fn render(template: &str, schema: &str) -> String {
     let files = vec![
@@ -141,21 +154,11 @@ fn render(template: &str, schema: &str) -> String {
     let mut chart = Chart::from_files(files, &LIMITS).unwrap();
     let (user, mut warnings) = (read_values(b"s: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n").unwrap(), Vec::new());
     chart.process_dependencies(&user, &mut warnings).unwrap();
-    let request = Request {
-        release: ReleaseOptions {
-            name: "r".into(),
-            namespace: "n".into(),
-            revision: 1,
-            action: Action::Install,
-        },
-        capabilities: Capabilities::default(),
-        schemas: SchemaCheck::Validate,
-    };
     let rendered = sprig::with_stack(|| {
         let mut options = sprig::Options::new(0, [1; 32]);
         options.limits = sprig::Limits { steps: 100_000, output: 1 << 16, ..sprig::Limits::default() };
         options.regex_size = 1 << 16;
-        chart.render(&user, &request, options, &mut warnings)
+        chart.render(&user, &request(), options, &mut warnings)
     });
     rendered.unwrap_err().to_string()
 }
@@ -210,18 +213,8 @@ fn values_that_cannot_be_combined_end_a_large_chart() {
         ("charts/b/Chart.yaml", "apiVersion: v2\nname: b\nversion: 1.0.0\n"),
     ];
     let chart = Chart::from_folder(&files, &LIMITS).unwrap();
-    let request = Request {
-        release: ReleaseOptions {
-            name: "r".into(),
-            namespace: "n".into(),
-            revision: 1,
-            action: Action::Install,
-        },
-        capabilities: Capabilities::default(),
-        schemas: SchemaCheck::Validate,
-    };
     let user = read_values(b"b: 1\n").unwrap();
     let options = sprig::Options::new(0, [1; 32]);
-    let problem = chart.render(&user, &request, options, &mut Vec::new()).unwrap_err().to_string();
+    let problem = chart.render(&user, &request(), options, &mut Vec::new()).unwrap_err().to_string();
     assert!(problem.contains("type mismatch on b"), "{problem}");
 }

@@ -40,10 +40,10 @@ impl Style {
 /// # Errors
 /// For infinities and what is no number.
 pub(crate) fn encode(value: &Value, style: Style) -> Result<Vec<u8>, Fault> {
-    let mut out = Vec::new();
+    let mut writer = Writer { style, out: Vec::new(), seen: Vec::new() };
     // Go's writer of raw JSON is given a pointer, which it counts.
-    write(value, style, usize::from(!style.html), &mut Vec::new(), &mut out)?;
-    Ok(out)
+    writer.write(value, usize::from(!style.html))?;
+    Ok(writer.out)
 }
 
 /// A float as JSON has it.
@@ -60,13 +60,6 @@ pub(crate) fn number(value: f64) -> Result<String, Fault> {
         return Ok(text.replace("e-0", "e-"));
     }
     Ok(format_float(value, Layout::Fixed, None))
-}
-
-fn break_line(style: Style, depth: usize, out: &mut Vec<u8>) {
-    if style.pretty {
-        out.push(b'\n');
-        out.resize(out.len() + 2 * depth, b' ');
-    }
 }
 
 /// From this depth on, Go looks for values that contain themselves.
@@ -88,106 +81,109 @@ fn place(value: &Value) -> Option<*const ()> {
     }
 }
 
-/// Writes a value; `seen` are the collections around it that are deeper than [`DEEPEST`].
-fn write(
-    value: &Value,
+/// A value as it is written.
+struct Writer {
     style: Style,
-    depth: usize,
-    seen: &mut Vec<*const ()>,
-    out: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    match place(value).filter(|_| depth >= DEEPEST) {
-        None => write_parts(value, style, depth, seen, out),
-        Some(place) if depth >= TOO_DEEP || seen.contains(&place) => Err(cycle(value)),
-        Some(place) => {
-            seen.push(place);
-            write_parts(value, style, depth, seen, out)?;
-            seen.pop();
-            Ok(())
-        }
-    }
+    out: Vec<u8>,
+    /// The collections around what is written, of those that are as deep as [`DEEPEST`].
+    seen: Vec<*const ()>,
 }
 
-fn write_parts(
-    value: &Value,
-    style: Style,
-    depth: usize,
-    seen: &mut Vec<*const ()>,
-    out: &mut Vec<u8>,
-) -> Result<(), Fault> {
-    match value {
-        Value::Nil => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Int(kind, bits) if kind.unsigned() => {
-            out.extend_from_slice(bits.cast_unsigned().to_string().as_bytes());
+impl Writer {
+    fn break_line(&mut self, depth: usize) {
+        if self.style.pretty {
+            self.out.push(b'\n');
+            self.out.resize(self.out.len() + 2 * depth, b' ');
         }
-        Value::Int(_, bits) => out.extend_from_slice(bits.to_string().as_bytes()),
-        Value::Float(value) => out.extend_from_slice(number(*value)?.as_bytes()),
-        Value::Complex(..) => return Err("json: unsupported type: complex128".into()),
-        Value::Str(text) => string(text, style.html, out),
-        Value::Bytes(bytes) => {
-            out.push(b'"');
-            out.extend_from_slice(crate::encode::base64(bytes).as_bytes());
-            out.push(b'"');
-        }
-        Value::List(list) if list.ty.nil() => out.extend_from_slice(b"null"),
-        Value::List(list) => {
-            out.push(b'[');
-            for (i, item) in list.items().iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                break_line(style, depth + 1, out);
-                write(item, style, depth + 1, seen, out)?;
-            }
-            if !list.items().is_empty() {
-                break_line(style, depth, out);
-            }
-            out.push(b']');
-        }
-        // As in `toYaml`: the only one is nil.
-        Value::Dict(dict) if dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()) => {
-            out.extend_from_slice(b"null")
-        }
-        Value::Dict(dict) => {
-            out.push(b'{');
-            let map = dict.map.borrow();
-            for (i, (key, item)) in map.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                break_line(style, depth + 1, out);
-                string(key, style.html, out);
-                out.extend_from_slice(if style.pretty { b": " } else { b":" });
-                write(item, style, depth + 1, seen, out)?;
-            }
-            if !map.is_empty() {
-                break_line(style, depth, out);
-            }
-            out.push(b'}');
-        }
-        Value::Object(object) => match object.members() {
-            Some(members) => {
-                out.push(b'{');
-                for (i, (key, item)) in members.iter().enumerate() {
-                    if i > 0 {
-                        out.push(b',');
-                    }
-                    break_line(style, depth + 1, out);
-                    string(key.as_bytes(), style.html, out);
-                    out.extend_from_slice(if style.pretty { b": " } else { b":" });
-                    write(item, style, depth + 1, seen, out)?;
-                }
-                if !members.is_empty() {
-                    break_line(style, depth, out);
-                }
-                out.push(b'}');
-            }
-            None => write(&object.encoded(), style, depth, seen, out)?,
-        },
     }
-    Ok(())
+
+    fn write(&mut self, value: &Value, depth: usize) -> Result<(), Fault> {
+        let place = if depth < DEEPEST { None } else { place(value) };
+        let Some(place) = place else { return self.parts(value, depth) };
+        if depth >= TOO_DEEP || self.seen.contains(&place) {
+            return Err(cycle(value));
+        }
+        self.seen.push(place);
+        self.parts(value, depth)?;
+        self.seen.pop();
+        Ok(())
+    }
+
+    fn parts(&mut self, value: &Value, depth: usize) -> Result<(), Fault> {
+        match value {
+            Value::Nil => self.out.extend_from_slice(b"null"),
+            Value::Bool(true) => self.out.extend_from_slice(b"true"),
+            Value::Bool(false) => self.out.extend_from_slice(b"false"),
+            Value::Int(kind, bits) if kind.unsigned() => {
+                self.out.extend_from_slice(bits.cast_unsigned().to_string().as_bytes());
+            }
+            Value::Int(_, bits) => self.out.extend_from_slice(bits.to_string().as_bytes()),
+            Value::Float(value) => self.out.extend_from_slice(number(*value)?.as_bytes()),
+            Value::Complex(..) => return Err("json: unsupported type: complex128".into()),
+            Value::Str(text) => string(text, self.style.html, &mut self.out),
+            Value::Bytes(bytes) => {
+                self.out.push(b'"');
+                self.out.extend_from_slice(crate::encode::base64(bytes).as_bytes());
+                self.out.push(b'"');
+            }
+            Value::List(list) if list.ty.nil() => self.out.extend_from_slice(b"null"),
+            Value::List(list) => {
+                self.out.push(b'[');
+                for (i, item) in list.items().iter().enumerate() {
+                    if i > 0 {
+                        self.out.push(b',');
+                    }
+                    self.break_line(depth + 1);
+                    self.write(item, depth + 1)?;
+                }
+                if !list.items().is_empty() {
+                    self.break_line(depth);
+                }
+                self.out.push(b']');
+            }
+            // As in `toYaml`: the only one is nil.
+            Value::Dict(dict) if dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()) => {
+                self.out.extend_from_slice(b"null")
+            }
+            Value::Dict(dict) => {
+                self.out.push(b'{');
+                let map = dict.map.borrow();
+                for (i, (key, item)) in map.iter().enumerate() {
+                    if i > 0 {
+                        self.out.push(b',');
+                    }
+                    self.break_line(depth + 1);
+                    string(key, self.style.html, &mut self.out);
+                    self.out.extend_from_slice(if self.style.pretty { b": " } else { b":" });
+                    self.write(item, depth + 1)?;
+                }
+                if !map.is_empty() {
+                    self.break_line(depth);
+                }
+                self.out.push(b'}');
+            }
+            Value::Object(object) => match object.members() {
+                Some(members) => {
+                    self.out.push(b'{');
+                    for (i, (key, item)) in members.iter().enumerate() {
+                        if i > 0 {
+                            self.out.push(b',');
+                        }
+                        self.break_line(depth + 1);
+                        string(key.as_bytes(), self.style.html, &mut self.out);
+                        self.out.extend_from_slice(if self.style.pretty { b": " } else { b":" });
+                        self.write(item, depth + 1)?;
+                    }
+                    if !members.is_empty() {
+                        self.break_line(depth);
+                    }
+                    self.out.push(b'}');
+                }
+                None => self.write(&object.encoded(), depth)?,
+            },
+        }
+        Ok(())
+    }
 }
 
 /// Writes a text in quotes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gotemplate::{Str, Value, chars};
+use gotemplate::{Str, Value};
 
 /// Deepest nesting, Go's own limit being 10,000.
 const MAX_DEPTH: usize = 2_000;
@@ -204,11 +204,7 @@ impl Reader<'_> {
                 Some(b'"') => {
                     self.at += 1;
                     // A character for each byte that is not UTF-8.
-                    return Ok(match String::from_utf8(out) {
-                        Ok(text) => text,
-                        Err(error) => chars(error.as_bytes()).map(|(c, _)| c).collect(),
-                    }
-                    .into());
+                    return Ok(Str::from(out).text().into_owned().into());
                 }
                 Some(b'\\') => {
                     self.at += 1;

@@ -85,11 +85,16 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
+/// A text that may be [`carried`], as errors quote it.
+fn shown(text: &str) -> String {
+    quote(&uncarried(text))
+}
+
 /// Takes apart a text, [`carried`] if it is not UTF-8.
 fn parse(text: &str) -> Result<Url, String> {
     let (main, fragment) = text.split_once('#').unwrap_or((text, ""));
     // An error shows the part that is wrong.
-    let wrap = |part: &str, problem: String| format!("parse {}: {problem}", quote(&uncarried(part)));
+    let wrap = |part: &str, problem: String| format!("parse {}: {problem}", shown(part));
     let mut url = without_fragment(main).map_err(|problem| wrap(main, problem))?;
     url.fragment = unescape(fragment).map_err(|problem| wrap(text, problem))?;
     Ok(url)
@@ -174,9 +179,9 @@ impl Url {
         if let Some(inner) = self.host.strip_prefix(b"[") {
             return inner.split(|b| *b == b']').next().unwrap_or_default();
         }
-        let port = self.host.rsplit(|b| *b == b':').next().unwrap_or_default();
-        match self.host.len().checked_sub(port.len() + 1).and_then(|end| self.host.get(..end)) {
-            Some(name) if port.iter().all(u8::is_ascii_digit) => name,
+        let colon = self.host.iter().rposition(|b| *b == b':');
+        match colon.and_then(|at| self.host.split_at_checked(at)) {
+            Some((name, [_, port @ ..])) if port.iter().all(u8::is_ascii_digit) => name,
             _ => &self.host,
         }
     }

@@ -176,16 +176,10 @@ impl Scene {
         if self.releases.get_opt(name).await?.is_some() {
             let _ = self.releases.delete(name, &Default::default()).await;
         }
-        for _ in 0..1200 {
-            if self.releases.get_opt(name).await?.is_none() {
-                return Ok(());
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        bail!("{name} is still there; the log:\n{}", self.controller.log().join("\n"))
+        self.gone(HELM, "HelmRelease", name).await
     }
 
-    /// Waits until an object is gone that another controller takes its finalizer off.
+    /// Waits until an object is gone.
     pub async fn gone(&self, api_version: &str, kind: &str, name: &str) -> Result<()> {
         for _ in 0..1200 {
             if self.object(api_version, kind, name).await?.is_none() {
@@ -193,7 +187,7 @@ impl Scene {
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        bail!("{kind} {name} is still there")
+        bail!("{kind} {name} is still there; the log:\n{}", self.controller.log().join("\n"))
     }
 
     /// An object of the scene; `None` when there is none.

@@ -2,8 +2,8 @@
 
 use gotemplate::quote;
 
-use super::unescape;
-use crate::time::{carried, uncarried};
+use super::{shown, unescape};
+use crate::time::carried;
 
 /// The host and port of a URL, with what was escaped in them.
 pub(super) fn parse(scheme: &[u8], text: &str) -> Result<Vec<u8>, String> {
@@ -34,10 +34,6 @@ fn literal(text: &str) -> Result<Vec<u8>, String> {
         return Err("invalid IP-literal".to_owned());
     }
     Ok([b"[", &*host, b"]", &*port].concat())
-}
-
-fn shown(text: &str) -> String {
-    quote(&uncarried(text))
 }
 
 fn check_port(port: &str) -> Result<(), String> {

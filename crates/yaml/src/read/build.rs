@@ -350,8 +350,8 @@ impl<'a, 'k> Builder<'a, 'k> {
             if !self.take(&TokenKind::BlockEntry)? {
                 return self.fail("did not find expected '-' indicator");
             }
-            if let Some((text, mark)) = self.scanner.take_plain()? {
-                items.push(self.plain_node(&text, mark));
+            if let Some(item) = self.plain_node()? {
+                items.push(item);
                 continue;
             }
             items.push(match self.scanner.peek()?.kind {
@@ -368,8 +368,8 @@ impl<'a, 'k> Builder<'a, 'k> {
             if !self.take(&TokenKind::BlockEntry)? {
                 return Ok(sequence(items));
             }
-            if let Some((text, mark)) = self.scanner.take_plain()? {
-                items.push(self.plain_node(&text, mark));
+            if let Some(item) = self.plain_node()? {
+                items.push(item);
                 continue;
             }
             items.push(match self.scanner.peek()?.kind {
@@ -415,19 +415,20 @@ impl<'a, 'k> Builder<'a, 'k> {
     }
 
     fn block_mapping_value(&mut self, mark: Mark) -> Result<Value, ReadError> {
-        match self.scanner.take_plain()? {
-            Some((text, mark)) => Ok(self.plain_node(&text, mark)),
+        match self.plain_node()? {
+            Some(value) => Ok(value),
             None => self.block_mapping_part(mark),
         }
     }
 
-    /// A plain scalar without tag and anchor.
-    fn plain_node(&mut self, text: &str, mark: Mark) -> Value {
-        Value::Scalar(if self.drops {
-            self.dropped(text, Style::Plain, &Properties { mark, ..Properties::default() })
+    /// The plain scalar without tag and anchor that comes next, if one does.
+    fn plain_node(&mut self) -> Result<Option<Value>, ReadError> {
+        let Some((text, mark)) = self.scanner.take_plain()? else { return Ok(None) };
+        Ok(Some(Value::Scalar(if self.drops {
+            self.dropped(&text, Style::Plain, &Properties { mark, ..Properties::default() })
         } else {
-            self.plain(text.into(), mark)
-        })
+            self.plain((&*text).into(), mark)
+        })))
     }
 
     fn block_mapping_part(&mut self, mark: Mark) -> Result<Value, ReadError> {

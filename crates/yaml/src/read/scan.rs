@@ -310,8 +310,8 @@ impl<'a> Scanner<'a> {
             && self.position <= start + SIMPLE_KEY_REACH
             && self.blank_or_end(1)
             && self.indents.len() < self.depth_limit;
-        if is_key && let Some(slot) = self.simple_keys.last_mut() {
-            *slot = None;
+        if is_key {
+            self.forget_key();
         }
         Ok((text, is_key))
     }
@@ -329,19 +329,21 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Whether a plain scalar begins here, in a block collection, and nothing is fetched that comes before it.
+    /// Whether this is in a block collection, and nothing is fetched that has not been taken.
+    fn is_at_rest(&self) -> bool {
+        self.tokens.is_empty() && !self.ended && self.flow_level == 0
+    }
+
+    /// Whether a plain scalar begins here, and no item of a sequence.
     fn plain_is_next(&self) -> bool {
         let first = self.byte(0);
-        self.tokens.is_empty()
-            && self.flow_level == 0
-            && self.starts_plain(first)
-            && !(first == b'-' && self.blank_or_end(1))
+        self.starts_plain(first) && !(first == b'-' && self.blank_or_end(1))
     }
 
     /// The next key of the innermost block mapping, if it is a plain scalar: what would be the tokens `Key`, `Scalar`
     /// and `Value`, without making them. The second mark is that of the `:`.
     pub(super) fn take_plain_key(&mut self) -> Result<Option<(Cow<'a, str>, Mark, Mark)>, ReadError> {
-        if !self.tokens.is_empty() || self.ended {
+        if !self.is_at_rest() {
             return Ok(None);
         }
         self.skip_to_token();
@@ -365,7 +367,7 @@ impl<'a> Scanner<'a> {
 
     /// What follows an indicator on its line, if that is a plain scalar and no key: what would be a token `Scalar`.
     pub(super) fn take_plain(&mut self) -> Result<Option<(Cow<'a, str>, Mark)>, ReadError> {
-        if !self.tokens.is_empty() || self.ended || self.flow_level > 0 {
+        if !self.is_at_rest() {
             return Ok(None);
         }
         self.position += self.run(|byte| byte == b' ');
@@ -378,10 +380,15 @@ impl<'a> Scanner<'a> {
             self.push_plain(text, is_key, mark)?;
             return Ok(None);
         }
+        self.forget_key();
+        Ok(Some((text, mark)))
+    }
+
+    /// There is no possible key on this level any more.
+    fn forget_key(&mut self) {
         if let Some(slot) = self.simple_keys.last_mut() {
             *slot = None;
         }
-        Ok(Some((text, mark)))
     }
 
     fn starts_plain(&self, first: u8) -> bool {
