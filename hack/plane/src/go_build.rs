@@ -60,6 +60,33 @@ impl Module {
         Ok(self.parent().join(self.key()?))
     }
 
+    /// The folder with the source of a module that this one uses, downloaded when it is not there yet.
+    ///
+    /// # Errors
+    /// When Go is missing or the download fails.
+    pub(crate) fn source(&self, module: &str) -> Result<PathBuf> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Download {
+            dir: PathBuf,
+        }
+        require_go()?;
+        let output = Command::new("go")
+            .current_dir(places::root().join(self.dir))
+            .args(["mod", "download", "-json", module])
+            .output()
+            .context("starting `go mod download`")?;
+        ensure!(
+            output.status.success(),
+            "downloading {module} failed: {}{}",
+            String::from_utf8_lossy(&output.stdout).trim(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        let found: Download =
+            serde_json::from_slice(&output.stdout).context("reading what `go mod download` says")?;
+        Ok(found.dir)
+    }
+
     fn build(&self, missing: &[&(&str, &str)], dir: &Path) -> Result<()> {
         let module = places::root().join(self.dir);
         let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();

@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::go_build::{Module, require_go};
-use crate::places;
+use crate::go_build::Module;
 
 const SERVERS: Module = Module {
     dir: "hack/controlplane",
@@ -103,13 +101,7 @@ fn stages() -> Result<Vec<PathBuf>> {
     let dir = SIMULATOR.folder()?;
     let kept = FILES.map(|file| dir.join(file.rsplit('/').next().unwrap_or(file)));
     if !kept.iter().all(|path| path.is_file()) {
-        require_go()?;
-        let output = Command::new("go")
-            .current_dir(places::root().join(SIMULATOR.dir))
-            .args(["list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"])
-            .output()
-            .context("starting `go list`")?;
-        let module = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        let module = SIMULATOR.source("sigs.k8s.io/kwok")?;
         fs::create_dir_all(&dir)?;
         for (file, to) in FILES.iter().zip(&kept) {
             let from = module.join("kustomize/stage").join(file);
