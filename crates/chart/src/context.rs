@@ -144,6 +144,7 @@ fn metadata(chart: &Metadata, root: bool) -> Value {
             ("URL", person.url.as_str().into()),
         ])
     });
+    let annotated = if chart.annotations.is_empty() { DictType::NilStr } else { DictType::Str };
     let annotations = chart.annotations.iter().map(|(key, text)| (key.as_str().into(), text.as_str().into()));
     dict([
         ("Name", chart.name.as_str().into()),
@@ -159,7 +160,7 @@ fn metadata(chart: &Metadata, root: bool) -> Value {
         ("Tags", chart.tags.as_str().into()),
         ("AppVersion", chart.app_version.as_str().into()),
         ("Deprecated", chart.deprecated.into()),
-        ("Annotations", Value::typed_dict(DictType::Str, annotations.collect())),
+        ("Annotations", Value::typed_dict(annotated, annotations.collect())),
         ("KubeVersion", chart.kube_version.as_str().into()),
         ("Dependencies", Value::list(chart.dependencies.iter().flatten().map(dependency).collect())),
         ("Type", chart.kind.as_str().into()),

@@ -40,7 +40,7 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Str(text) => out.extend_from_slice(text),
         value => {
-            let mut printer = Printer { out, flags: Flags::default(), other: b"" };
+            let mut printer = Printer { out, flags: Flags::default(), other: b"", bare: false };
             printer.argument(value, b'v');
         }
     }
@@ -57,7 +57,14 @@ pub fn sprint(value: &Value) -> String {
 /// A value in its default format; of a pointer without a text of its own, what it points to.
 pub(crate) fn sprint_pointed_to(value: &Value) -> String {
     let mut out = Vec::new();
-    write_pointed_to(value, &mut out);
+    match value {
+        Value::Object(object) if object.only_pointer_has_text() => {
+            let mut printer = Printer { out: &mut out, flags: Flags::default(), other: b"", bare: true };
+            printer.argument(value, b'v');
+            out.remove(0);
+        }
+        value => write_pointed_to(value, &mut out),
+    }
     readable(out)
 }
 
@@ -122,6 +129,8 @@ struct Printer<'o> {
     flags: Flags,
     /// What stands for the verb [`OTHER`].
     other: &'o [u8],
+    /// Whether methods are left alone: within what a verb does not fit, and in private fields.
+    bare: bool,
 }
 
 /// A verb that nothing has.
@@ -265,7 +274,7 @@ impl Format<'_> {
             flags.sharp_v = std::mem::take(&mut flags.sharp);
             flags.plus_v = std::mem::take(&mut flags.plus);
         }
-        let mut printer = Printer { out, flags, other: raw };
+        let mut printer = Printer { out, flags, other: raw, bare: false };
         match u8::try_from(verb) {
             Ok(verb) if verb.is_ascii() && verb != b'w' => printer.argument(arg, verb),
             // `%w` is for errors, of which there are none here; only what `fmt` knows by its type gets to its elements.

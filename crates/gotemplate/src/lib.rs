@@ -42,7 +42,7 @@ pub use error::{Error, Fault};
 pub use exec::{Exec, Limits, MissingKey};
 pub use function::{Body, Function, Functions};
 pub use number::{parse_float, parse_int, parse_uint};
-pub use object::{ElementType, Method, Named, Object};
+pub use object::{ElementType, Method, Named, Object, TypedNil};
 pub use quote::{printable, quote, quote_into};
 pub use set::{Parsed, Parser, Set, Template};
 pub use text::{Str, chars, decode_char};

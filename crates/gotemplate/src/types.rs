@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::value::{DictType, IntKind, ListType, Value};
 
 /// The type of a parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Ty {
     /// `interface {}`
     Any,
@@ -23,6 +23,8 @@ pub enum Ty {
     Dict,
     /// `[]interface {}`
     List,
+    /// A named integer type, by its name: numbers in a template can be such.
+    Number(&'static str, fn(i64) -> Value),
     /// Any other type, by its name. A pointer is dereferenced where that helps.
     Named(&'static str),
 }
@@ -40,7 +42,7 @@ impl Ty {
             Ty::Str => "string",
             Ty::Dict => "map[string]interface {}",
             Ty::List => "[]interface {}",
-            Ty::Named(name) => name,
+            Ty::Number(name, _) | Ty::Named(name) => name,
         }
     }
 
@@ -50,7 +52,7 @@ impl Ty {
         match self {
             Ty::Any | Ty::Reflect | Ty::Dict | Ty::List => true,
             Ty::Named(name) => name.starts_with('*') || name.starts_with("[]") || name.starts_with("map["),
-            Ty::Bool | Ty::Int(_) | Ty::Float | Ty::Str => false,
+            Ty::Bool | Ty::Int(_) | Ty::Float | Ty::Str | Ty::Number(..) => false,
         }
     }
 
@@ -65,6 +67,7 @@ impl Ty {
             (Ty::Int(kind), Value::Int(found, _)) => kind == *found,
             (Ty::Dict, Value::Dict(dict)) => dict.dynamic(),
             (Ty::List, Value::List(list)) => matches!(list.ty, ListType::Any | ListType::Nil),
+            (Ty::Number(name, _), value) => value.type_name() == name,
             (Ty::Named(name), value) => {
                 let found = value.type_name();
                 found == name || found.strip_prefix('*') == Some(name)
@@ -97,7 +100,7 @@ impl Value {
             },
             Value::Dict(dict) => match dict.ty {
                 DictType::Any | DictType::Nil => "map[string]interface {}",
-                DictType::Str => "map[string]string",
+                DictType::Str | DictType::NilStr => "map[string]string",
                 DictType::Named(named) => named.name,
             },
             Value::Object(object) => return Cow::Owned(object.type_name().to_owned()),

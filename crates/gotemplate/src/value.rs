@@ -146,6 +146,8 @@ pub enum DictType {
     Nil,
     /// `map[string]string`
     Str,
+    /// `map[string]string` that is nil.
+    NilStr,
     /// A named map type with methods.
     Named(&'static Named),
 }
@@ -193,7 +195,7 @@ impl Dict {
     pub fn dynamic(&self) -> bool {
         match self.ty {
             DictType::Any | DictType::Nil => true,
-            DictType::Str => false,
+            DictType::Str | DictType::NilStr => false,
             DictType::Named(named) => named.elements == ElementType::Any,
         }
     }
@@ -201,7 +203,7 @@ impl Dict {
     /// True for a map that is nil.
     #[must_use]
     pub fn nil(&self) -> bool {
-        matches!(self.ty, DictType::Nil)
+        matches!(self.ty, DictType::Nil | DictType::NilStr)
     }
 
     /// What a missing key gives: the zero value of the elements' type.

@@ -8,7 +8,7 @@ use crate::Error;
 const LONGEST: usize = 256;
 
 /// A version. Equality and order are those of precedence: build metadata does not count.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Version {
     /// The first number.
     pub major: u64,
@@ -37,6 +37,58 @@ impl Version {
             return Err(Error::Version);
         }
         scanned.version(text)
+    }
+
+    /// The next major version; none when the number would be beyond 64 bits.
+    #[must_use]
+    pub fn next_major(&self) -> Option<Self> {
+        Some(self.release(self.major.checked_add(1)?, 0, 0))
+    }
+
+    /// The next minor version; none when the number would be beyond 64 bits.
+    #[must_use]
+    pub fn next_minor(&self) -> Option<Self> {
+        Some(self.release(self.major, self.minor.checked_add(1)?, 0))
+    }
+
+    /// The next patch version, which after a pre-release is the release itself; none when the number would be beyond
+    /// 64 bits.
+    #[must_use]
+    pub fn next_patch(&self) -> Option<Self> {
+        let patch = if self.pre.is_empty() { self.patch.checked_add(1)? } else { self.patch };
+        Some(self.release(self.major, self.minor, patch))
+    }
+
+    /// The same version with another pre-release, or with none if that is empty.
+    ///
+    /// # Errors
+    /// The text is no pre-release.
+    pub fn with_prerelease(&self, pre: &str) -> Result<Self, Error> {
+        if !pre.is_empty() {
+            check_prerelease(pre)?;
+        }
+        Ok(Self { pre: pre.to_owned(), ..self.clone() }.rewritten(self))
+    }
+
+    /// The same version with other build metadata, or with none if that is empty.
+    ///
+    /// # Errors
+    /// The text is no metadata.
+    pub fn with_metadata(&self, metadata: &str) -> Result<Self, Error> {
+        if !metadata.is_empty() {
+            check_metadata(metadata)?;
+        }
+        Ok(Self { metadata: metadata.to_owned(), ..self.clone() }.rewritten(self))
+    }
+
+    fn release(&self, major: u64, minor: u64, patch: u64) -> Self {
+        Self { major, minor, patch, ..Self::default() }.rewritten(self)
+    }
+
+    /// With its own text in place of one that was read; it begins with `v` if that of the version before does.
+    fn rewritten(self, before: &Self) -> Self {
+        let prefix = if before.original.starts_with('v') { "v" } else { "" };
+        Self { original: format!("{prefix}{self}"), ..self }
     }
 
     /// Reads a version as the specification has it: three numbers without leading zeros, no `v`.

@@ -80,7 +80,7 @@ pub(crate) fn to_int(value: &Value) -> i64 {
             let text = text.text();
             parse_int(without_zero_fraction(&text)).unwrap_or(0)
         }
-        Value::Object(object) => object.number().unwrap_or(0),
+        Value::Object(object) => object.cast(),
         _ => 0,
     }
 }
@@ -113,7 +113,7 @@ pub(crate) fn to_float(value: &Value) -> f64 {
         Value::Int(_, value) => *value as f64,
         Value::Float(value) => *value,
         Value::Str(text) => parse_float(&text.text()).unwrap_or(0.0),
-        Value::Object(object) => object.number().unwrap_or(0) as f64,
+        Value::Object(object) => object.cast() as f64,
         _ => 0.0,
     }
 }

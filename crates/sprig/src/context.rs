@@ -8,6 +8,7 @@ use gotemplate::Ty::Str as Text;
 use gotemplate::{Dict, DictType, ElementType, Fault, List, ListType, Method, Named, Object, Str, Value};
 
 use crate::args::{Args, Outcome, strval};
+use crate::dicts::deep_copy;
 use crate::{encode, glob, to_yaml};
 
 /// Type of `.Values`, of `.Template` and of a chart's context.
@@ -15,15 +16,10 @@ pub static VALUES: Named = Named {
     name: "common.Values",
     elements: ElementType::Any,
     methods: &[
-        Method { name: "AsMap", params: &[], rest: None, call: |v, _| Ok(as_map(v)) },
-        Method {
-            name: "YAML",
-            params: &[],
-            rest: None,
-            call: |v, _| Ok(format!("{}\n", to_yaml(v)?).into()),
-        },
-        Method { name: "Table", params: &[Text], rest: None, call: table },
-        Method { name: "PathValue", params: &[Text], rest: None, call: path_value },
+        Method::new("AsMap", &[], |v, _| Ok(as_map(v))),
+        Method::new("YAML", &[], |v, _| Ok(format!("{}\n", to_yaml(v)?).into())),
+        Method::new("Table", &[Text], table),
+        Method::new("PathValue", &[Text], path_value),
     ],
 };
 
@@ -136,50 +132,25 @@ impl Object for Files {
     }
     fn methods(&self) -> &'static [Method] {
         const METHODS: &[Method] = &[
-            Method {
-                name: "Get",
-                params: &[Text],
-                rest: None,
-                call: |v, a| Ok(Value::Str(strval(&file(v, a.bytes(0))))),
-            },
-            Method { name: "GetBytes", params: &[Text], rest: None, call: |v, a| Ok(file(v, a.bytes(0))) },
-            Method {
-                name: "Glob",
-                params: &[Text],
-                rest: None,
-                call: |v, a| {
-                    let pattern = glob::compile(&a.str(0).text());
-                    let all = v.as_dict().map(|dict| dict.entries()).unwrap_or_default();
-                    let kept =
-                        all.into_iter().filter(|(path, _)| pattern.as_ref().is_none_or(|p| p.is_match(path)));
-                    Ok(files_of(kept.collect()))
-                },
-            },
-            Method {
-                name: "AsConfig",
-                params: &[],
-                rest: None,
-                call: |v, _| by_base(v, |bytes| Value::Str(strval(bytes))),
-            },
-            Method {
-                name: "AsSecrets",
-                params: &[],
-                rest: None,
-                call: |v, _| by_base(v, |bytes| encode::base64(&strval(bytes)).into()),
-            },
-            Method {
-                name: "Lines",
-                params: &[Text],
-                rest: None,
-                call: |v, a| {
-                    let text = strval(&file(v, a.bytes(0)));
-                    if text.is_empty() {
-                        return Ok(Value::strings(Vec::<Str>::new()));
-                    }
-                    let text = text.strip_suffix(b"\n").unwrap_or(&text);
-                    Ok(Value::strings(text.split(|b| *b == b'\n')))
-                },
-            },
+            Method::new("Get", &[Text], |v, a| Ok(Value::Str(strval(&file(v, a.bytes(0)))))),
+            Method::new("GetBytes", &[Text], |v, a| Ok(file(v, a.bytes(0)))),
+            Method::new("Glob", &[Text], |v, a| {
+                let pattern = glob::compile(&a.str(0).text());
+                let all = v.as_dict().map(|dict| dict.entries()).unwrap_or_default();
+                let kept =
+                    all.into_iter().filter(|(path, _)| pattern.as_ref().is_none_or(|p| p.is_match(path)));
+                Ok(files_of(kept.collect()))
+            }),
+            Method::new("AsConfig", &[], |v, _| by_base(v, |bytes| Value::Str(strval(bytes)))),
+            Method::new("AsSecrets", &[], |v, _| by_base(v, |bytes| encode::base64(&strval(bytes)).into())),
+            Method::new("Lines", &[Text], |v, a| {
+                let text = strval(&file(v, a.bytes(0)));
+                if text.is_empty() {
+                    return Ok(Value::strings(Vec::<Str>::new()));
+                }
+                let text = text.strip_suffix(b"\n").unwrap_or(&text);
+                Ok(Value::strings(text.split(|b| *b == b'\n')))
+            }),
         ];
         METHODS
     }
@@ -190,7 +161,8 @@ struct Struct {
     ty: &'static str,
     fields: Vec<(&'static str, Value)>,
     json: fn(&'static str) -> Json,
-    printed: Option<String>,
+    /// What the `String()` of a pointer gives, where there is one.
+    printed: Option<fn(&dyn Object) -> Value>,
     methods: &'static [Method],
 }
 
@@ -213,6 +185,19 @@ impl Object for Struct {
     fn field(&self, name: &[u8]) -> Option<Value> {
         self.fields.iter().find(|(n, _)| n.as_bytes() == name).map(|(_, value)| value.clone())
     }
+    fn passed(&self) -> Option<Value> {
+        self.printed.as_ref()?;
+        let fields = self.fields.clone();
+        Some(Value::Object(Rc::new(Struct { fields, printed: None, methods: &[], ..*self })))
+    }
+    fn copied(&self) -> Option<Value> {
+        let copied = |(name, value): &(&'static str, Value)| {
+            let private = name.starts_with(char::is_lowercase);
+            (*name, if private { "".into() } else { deep_copy(value) })
+        };
+        let fields = self.fields.iter().map(copied).collect();
+        Some(Value::Object(Rc::new(Struct { fields, ..*self })))
+    }
     fn encoded(&self) -> Value {
         Value::dict(self.encoded_members().map(|(name, value)| (name.into(), value)).collect())
     }
@@ -220,7 +205,7 @@ impl Object for Struct {
         Some(self.encoded_members().collect())
     }
     fn printed(&self) -> Option<String> {
-        self.printed.clone()
+        Some(strval(&self.printed?(self)).text().into_owned())
     }
 }
 
@@ -272,15 +257,10 @@ impl Object for VersionSet {
         Value::List(Rc::clone(&self.0))
     }
     fn methods(&self) -> &'static [Method] {
-        const METHODS: &[Method] = &[Method {
-            name: "Has",
-            params: &[Text],
-            rest: None,
-            call: |v, a| {
-                let known = v.elements().map(|e| e.to_vec()).unwrap_or_default();
-                Ok(known.iter().any(|known| known.as_str().is_some_and(|k| **k == *a.bytes(0))).into())
-            },
-        }];
+        const METHODS: &[Method] = &[Method::new("Has", &[Text], |v, a| {
+            let known = v.elements().map(|e| e.to_vec()).unwrap_or_default();
+            Ok(known.iter().any(|known| known.as_str().is_some_and(|k| **k == *a.bytes(0))).into())
+        })];
         METHODS
     }
 }
@@ -308,18 +288,8 @@ impl Capabilities<'_> {
     #[must_use]
     pub fn value(self) -> Value {
         const KUBE: &[Method] = &[
-            Method {
-                name: "String",
-                params: &[],
-                rest: None,
-                call: |v, _| Ok(version_of(v, b"normalizedVersion")),
-            },
-            Method {
-                name: "GitVersion",
-                params: &[],
-                rest: None,
-                call: |v, _| Ok(version_of(v, b"Version")),
-            },
+            Method::new("String", &[], |v, _| Ok(of(v, version_text))),
+            Method::new("GitVersion", &[], |v, _| Ok(of(v, |v| v.field(b"Version").unwrap_or_default()))),
         ];
         let behind = self.kube_version.find(|c: char| c != 'v' && c != '.' && !c.is_ascii_digit());
         let numbers = behind.and_then(|end| self.kube_version.get(..end)).unwrap_or(self.kube_version);
@@ -333,7 +303,7 @@ impl Capabilities<'_> {
                 ("Minor", self.minor.into()),
             ],
             json: |name| if name == "normalizedVersion" { Json::Never } else { Json::As(name) },
-            printed: Some(numbers.to_owned()),
+            printed: Some(version_text),
             methods: KUBE,
         };
         let helm = Struct {
@@ -368,9 +338,15 @@ impl Capabilities<'_> {
     }
 }
 
-fn version_of(value: &Value, field: &[u8]) -> Value {
+/// The version of a cluster: that without what is behind its numbers, if it has one.
+fn version_text(version: &dyn Object) -> Value {
+    let field = |name| version.field(name).filter(Value::truth);
+    field(b"normalizedVersion".as_slice()).or_else(|| field(b"Version")).unwrap_or_default()
+}
+
+fn of(value: &Value, f: fn(&dyn Object) -> Value) -> Value {
     match value {
-        Value::Object(object) => object.field(field).unwrap_or_default(),
+        Value::Object(object) => f(&**object),
         _ => Value::Nil,
     }
 }

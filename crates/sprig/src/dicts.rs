@@ -1,9 +1,10 @@
 //! Dicts, which are shared and change in place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Dict, Str as Text};
-use gotemplate::{DictType, Exec, Fault, Function, Str, Value};
+use gotemplate::{DictType, Exec, Fault, Function, Object, Str, Value};
 use std::rc::Rc;
 
 use crate::args::{Args, Outcome, empty, strval};
@@ -51,10 +52,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
     Function::variadic("dict", &[], Any, dict),
     Function::new("values", &[Dict], |_, a| Ok(Value::list(entries(a.any(0)).into_values().collect()))),
-    Function::variadic("merge", &[Dict], Dict, |_, a| merge(a, Wins::Target)),
-    Function::variadic("mustMerge", &[Dict], Dict, |_, a| merge(a, Wins::Target)),
-    Function::variadic("mergeOverwrite", &[Dict], Dict, |_, a| merge(a, Wins::Source)),
-    Function::variadic("mustMergeOverwrite", &[Dict], Dict, |_, a| merge(a, Wins::Source)),
+    Function::variadic("merge", &[Dict], Dict, |_, a| or_nothing(merge(a, Wins::Target))),
+    Function::variadic("mustMerge", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Target)?)),
+    Function::variadic("mergeOverwrite", &[Dict], Dict, |_, a| or_nothing(merge(a, Wins::Source))),
+    Function::variadic("mustMergeOverwrite", &[Dict], Dict, |_, a| Ok(merge(a, Wins::Source)?)),
     Function::new("deepCopy", &[Any], copied),
     Function::new("mustDeepCopy", &[Any], copied),
     Function::variadic("dig", &[], Any, dig),
@@ -85,7 +86,31 @@ enum Wins {
     Source,
 }
 
-fn merge(a: &[Value], wins: Wins) -> Outcome {
+/// Why maps cannot be merged.
+enum NotMerged {
+    /// An error, which the functions without `must` pass over.
+    Types,
+    /// What Go's library breaks at.
+    Panic(String),
+}
+
+impl From<NotMerged> for Fault {
+    fn from(problem: NotMerged) -> Fault {
+        match problem {
+            NotMerged::Types => "src and dst must be of same type".into(),
+            NotMerged::Panic(text) => text.into(),
+        }
+    }
+}
+
+fn or_nothing(merged: Result<Value, NotMerged>) -> Outcome {
+    match merged {
+        Err(NotMerged::Types) => Ok("".into()),
+        merged => Ok(merged?),
+    }
+}
+
+fn merge(a: &[Value], wins: Wins) -> Result<Value, NotMerged> {
     let nil = |value: &Value| matches!(value, Value::Nil) || value.as_dict().is_some_and(|dict| dict.nil());
     let target = match a.any(0) {
         // It stays nil where there is nothing to merge.
@@ -99,18 +124,27 @@ fn merge(a: &[Value], wins: Wins) -> Outcome {
     Ok(target)
 }
 
-fn merge_into(target: &Value, source: &Value, wins: Wins) -> Result<(), Fault> {
+/// Go's name of the type of a map's elements.
+fn element_type(dict: &gotemplate::Dict) -> Cow<'static, str> {
+    if dict.dynamic() { "interface {}".into() } else { dict.zero().type_name() }
+}
+
+fn merge_into(target: &Value, source: &Value, wins: Wins) -> Result<(), NotMerged> {
     let (Some(into), Some(from)) = (target.as_dict(), source.as_dict()) else { return Ok(()) };
     if Rc::ptr_eq(&into.map, &from.map) {
         return Ok(());
     }
-    let set = |key: Str, value: Value| {
-        // The contents of files are bytes, and nothing else fits among them.
-        if matches!(target, Value::Object(_)) && value.as_bytes().is_none() {
-            return Err(
-                "reflect.Value.SetMapIndex: value of type interface {} is not assignable to type []uint8",
-            );
+    let wanted = element_type(into);
+    let fits = |found: Cow<'static, str>| {
+        if wanted != "interface {}" && wanted != found {
+            return Err(NotMerged::Panic(format!(
+                "reflect.Value.SetMapIndex: value of type {found} is not assignable to type {wanted}"
+            )));
         }
+        Ok(())
+    };
+    let set = |key: Str, value: Value| {
+        fits(element_type(from))?;
         into.set(key, value);
         Ok(())
     };
@@ -122,17 +156,86 @@ fn merge_into(target: &Value, source: &Value, wins: Wins) -> Result<(), Fault> {
             }
             continue;
         }
-        if let Some(old) = &old
-            && old.as_dict().is_some()
-            && value.as_dict().is_some()
-        {
-            merge_into(old, &value, wins)?;
-            if !empty(old) {
+        if let Some(old) = &old {
+            merge_element(old, &value, wins)?;
+            let kept = |value: &Value| value.as_dict().is_some_and(|dict| !dict.nil());
+            if kept(old) && kept(&value) && !empty(old) {
+                continue;
+            }
+        }
+        if value.kind_name() == "slice" && wanted == "string" && old.is_some() {
+            return Err(NotMerged::Panic("reflect: call of reflect.Value.IsNil on string Value".to_owned()));
+        }
+        // Lists are first set as what they are, and then like all others, unless they take the place of something.
+        if value.kind_name() == "slice" && (wins == Wins::Source || old.as_ref().is_none_or(empty)) {
+            fits(value.type_name())?;
+            if old.as_ref().is_some_and(|old| !empty(old)) {
+                into.set(key, value);
                 continue;
             }
         }
         if wins == Wins::Source || old.as_ref().is_none_or(empty) {
             set(key, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Merges what maps have under the same key: maps; of structs nothing can be set, but Go's library looks at their fields.
+fn merge_element(old: &Value, value: &Value, wins: Wins) -> Result<(), NotMerged> {
+    let kind = value.kind_name();
+    if !matches!(kind, "map" | "struct" | "ptr") {
+        return Ok(());
+    }
+    match old {
+        old if old.as_dict().is_some_and(|old| old.nil()) && kind == "struct" => {
+            Err(NotMerged::Panic("reflect: call of reflect.Value.IsNil on struct Value".to_owned()))
+        }
+        old if old.as_dict().is_some_and(|old| old.nil()) => Ok(()),
+        Value::Object(object) if object.kind() == "struct" => merge_struct(&**object, value, None),
+        Value::Object(object) if object.kind() == "ptr" => {
+            let ty = value.type_name();
+            match ty.strip_prefix('*') {
+                Some(ty) => merge_struct(&**object, value, Some((ty, wins))),
+                None if wins == Wins::Source => Ok(()),
+                None if object.type_name().strip_prefix('*') == Some(&*ty) => {
+                    merge_struct(&**object, value, None)
+                }
+                None => Err(NotMerged::Types),
+            }
+        }
+        old => merge_into(old, value, wins),
+    }
+}
+
+/// Goes through the fields of a struct, or of what a pointer points to, which is then set as a whole when all its
+/// fields are private.
+fn merge_struct(old: &dyn Object, value: &Value, pointed: Option<(&str, Wins)>) -> Result<(), NotMerged> {
+    let fields = old.fields();
+    if !fields.iter().any(|(name, _)| name.starts_with(char::is_uppercase)) {
+        let ty = old.type_name().trim_start_matches('*');
+        return match pointed {
+            Some((other, Wins::Source)) if other != ty => Err(NotMerged::Panic(format!(
+                "reflect.Set: value of type {other} is not assignable to type {ty}"
+            ))),
+            _ => Ok(()),
+        };
+    }
+    let others = match value {
+        Value::Object(object) if object.kind() == "struct" || pointed.is_some() => object.fields(),
+        other => {
+            let kind = other.kind_name();
+            return Err(NotMerged::Panic(format!("reflect: call of reflect.Value.Field on {kind} Value")));
+        }
+    };
+    for (i, (_, field)) in fields.iter().enumerate() {
+        let Some((_, other)) = others.get(i) else {
+            return Err(NotMerged::Panic("reflect: Field index out of range".to_owned()));
+        };
+        if let Value::Object(field) = field
+            && field.kind() == "struct"
+        {
+            merge_struct(&**field, other, None)?;
         }
     }
     Ok(())
@@ -153,6 +256,7 @@ pub(crate) fn deep_copy(value: &Value) -> Value {
             let map = dict.map.borrow().iter().map(|(key, value)| (key.clone(), deep_copy(value))).collect();
             Value::typed_dict(dict.ty, map)
         }
+        Value::Object(object) => object.copied().unwrap_or_else(|| value.clone()),
         other => other.clone(),
     }
 }

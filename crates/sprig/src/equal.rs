@@ -28,9 +28,14 @@ pub(crate) fn deep_equal(a: &Value, b: &Value) -> bool {
             }
         }
         (Value::Object(x), Value::Object(y)) => {
+            let fields = || {
+                let (x, y) = (x.fields(), y.fields());
+                x.iter().zip(&y).all(|((_, x), (_, y))| deep_equal(x, y))
+            };
             Rc::ptr_eq(x, y)
                 || (x.type_name() == y.type_name()
-                    && gotemplate::fmt::sprint(a) == gotemplate::fmt::sprint(b)
+                    && x.number() == y.number()
+                    && fields()
                     && deep_equal(&x.encoded(), &y.encoded()))
         }
         _ => false,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{DictType, Fault, Function, Value, chars};
+use gotemplate::{Fault, Function, Value, chars};
 
 use crate::args::{Args, Outcome};
 use crate::json_read;
@@ -141,10 +141,7 @@ impl Writer {
                 }
                 self.out.push(b']');
             }
-            // As in `toYaml`: the only one is nil.
-            Value::Dict(dict) if dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()) => {
-                self.out.extend_from_slice(b"null")
-            }
+            Value::Dict(dict) if dict.nil() => self.out.extend_from_slice(b"null"),
             Value::Dict(dict) => {
                 self.out.push(b'{');
                 let map = dict.map.borrow();

@@ -50,6 +50,19 @@ pub(crate) fn list(text: &[u8]) -> Value {
     }
 }
 
+/// The text of a JSON string; empty for null.
+///
+/// # Errors
+/// Go's words for what is none.
+pub(crate) fn string(text: &[u8]) -> Result<String, String> {
+    match read_with(text)? {
+        (Value::Str(text), _) => Ok(text.text().into_owned()),
+        (Value::Nil, None) => Ok(String::new()),
+        (Value::Nil, Some(_)) => Err("json: cannot unmarshal number into Go value of type string".to_owned()),
+        (other, _) => Err(format!("json: cannot unmarshal {} into Go value of type string", kind(&other))),
+    }
+}
+
 pub(crate) fn error_dict(problem: String) -> Value {
     Value::dict([("Error".into(), problem.into())].into())
 }

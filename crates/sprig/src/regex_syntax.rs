@@ -4,17 +4,13 @@
 const MAX_DEPTH: usize = 250;
 const MAX_REPEAT: u32 = 1000;
 
-/// The expression in the crate's syntax.
+/// The expression in the crate's syntax; `whole` is what errors about all of it show.
 ///
 /// # Errors
 /// Go's text, without its `error parsing regexp: `.
-pub(crate) fn translate(pattern: &str) -> Result<String, String> {
-    let mut translator = Translator {
-        rest: pattern,
-        whole: pattern,
-        out: String::with_capacity(pattern.len() * 2),
-        names: Vec::new(),
-    };
+pub(crate) fn translate(pattern: &str, whole: &str) -> Result<String, String> {
+    let mut translator =
+        Translator { rest: pattern, whole, out: String::with_capacity(pattern.len() * 2), names: Vec::new() };
     translator.run()?;
     Ok(translator.out)
 }
@@ -331,26 +327,31 @@ impl<'p> Translator<'p> {
         Err(format!("invalid escape sequence: `{}`", self.since(start)))
     }
 
+    /// A character by its number: two digits, or any in braces.
     fn hex(&mut self, start: &'p str) -> Result<Item, String> {
-        let (digits, len) = match self.rest.strip_prefix('{') {
-            Some(inner) => match inner.find('}') {
-                Some(close) => (inner.get(..close).unwrap_or_default(), close + 2),
-                None => return self.invalid_escape(start),
-            },
-            None => {
-                // The error shows both characters, whatever the first one is.
-                let end = self.rest.char_indices().nth(2).map_or(self.rest.len(), |(end, _)| end);
-                let digits = self.rest.get(..end).unwrap_or_default();
-                (digits, digits.len())
+        let mut code = 0;
+        if self.rest.starts_with('{') {
+            self.skip(1);
+            let mut any = false;
+            loop {
+                let c = self.bump();
+                if any && c == Some('}') {
+                    break;
+                }
+                match c.and_then(|c| c.to_digit(16)) {
+                    Some(digit) if code * 16 + digit <= u32::from(char::MAX) => code = code * 16 + digit,
+                    _ => return self.invalid_escape(start),
+                }
+                any = true;
             }
-        };
-        let valid = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        let c = u32::from_str_radix(digits, 16).ok().filter(|_| valid).and_then(char::from_u32);
-        self.skip(len);
-        match c {
-            Some(c) => Ok(Item::Char(c)),
-            None => self.invalid_escape(start),
+        } else {
+            // The error shows both characters, whatever the first one is.
+            let digits = [self.bump(), self.bump()].map(|c| c.and_then(|c| c.to_digit(16)));
+            let [Some(high), Some(low)] = digits else { return self.invalid_escape(start) };
+            code = high * 16 + low;
         }
+        // Half a pair is in no text.
+        Ok(char::from_u32(code).map_or_else(|| Item::Class("[a&&b]".to_owned()), Item::Char))
     }
 
     fn property(&mut self, c: char, start: &'p str) -> Result<Item, String> {

@@ -69,19 +69,68 @@ pub fn check(pattern: &[u8]) -> Result<(), String> {
 }
 
 fn translated(pattern: &[u8]) -> Result<String, String> {
-    let text = std::str::from_utf8(pattern).map_err(|error| {
-        // Whatever is wrong before it comes first; what is missing at the end does not.
-        let before = String::from_utf8_lossy(pattern.get(..error.valid_up_to()).unwrap_or_default());
-        if let Err(problem) = translate(&before)
-            && !problem.starts_with("missing closing")
-            && !problem.starts_with("trailing backslash")
-        {
-            return format!("error parsing regexp: {problem}");
+    let problem = match std::str::from_utf8(pattern) {
+        Ok(text) => translate(text, text),
+        Err(error) => Err(not_utf8(pattern, error.valid_up_to())),
+    };
+    problem.map_err(|problem| format!("error parsing regexp: {problem}"))
+}
+
+/// What is wrong with an expression that is no UTF-8 from a place on: something before it, unless that is only
+/// incomplete.
+fn not_utf8(pattern: &[u8], valid: usize) -> String {
+    let lossy =
+        |range: Range<usize>| String::from_utf8_lossy(pattern.get(range).unwrap_or_default()).into_owned();
+    let (before, whole) = (lossy(0..valid), lossy(0..pattern.len()));
+    let behind = pattern.get(valid..).unwrap_or_default();
+    // What a problem shows, if that goes on to where the expression is no UTF-8.
+    let cut = |problem: &str, kind: &str| -> Option<String> {
+        let shown = problem.strip_prefix(kind)?.strip_prefix(": `")?.strip_suffix('`')?;
+        before.ends_with(shown).then(|| shown.to_owned())
+    };
+    // A name is looked at up to its end.
+    let until =
+        |end: u8| valid..behind.iter().position(|b| *b == end).map_or(pattern.len(), |len| valid + len);
+    let rest = valid..pattern.len();
+    let wrong = match translate(&before, &whole) {
+        Ok(_) => rest,
+        Err(problem) => {
+            if let Some(class) = cut(&problem, "missing closing ]") {
+                // The name of a class in a class ends with it.
+                let name = class
+                    .rfind("[:")
+                    .filter(|at| *at > 0 && !class.get(*at..).is_some_and(|name| name.contains(":]")))
+                    .map(|at| valid - (class.len() - at));
+                let len = behind.windows(2).position(|end| end == b":]");
+                if let (Some(start), Some(len)) = (name, len) {
+                    return format!("invalid character class range: `{}`", lossy(start..valid + len + 2));
+                }
+                rest
+            } else if problem.starts_with("missing closing") || problem.starts_with("trailing backslash") {
+                rest
+            } else if cut(&problem, "invalid named capture").is_some() {
+                until(b'>')
+            } else if cut(&problem, "invalid character class range").is_some() {
+                until(b'}')
+            } else if cut(&problem, "invalid or unsupported Perl syntax").is_some()
+                || cut(&problem, "invalid escape sequence").is_some_and(|shown| is_cut_number(&shown))
+            {
+                rest
+            } else {
+                return problem;
+            }
         }
-        let rest = String::from_utf8_lossy(pattern.get(error.valid_up_to()..).unwrap_or_default());
-        format!("error parsing regexp: invalid UTF-8: `{rest}`")
-    })?;
-    translate(text).map_err(|problem| format!("error parsing regexp: {problem}"))
+    };
+    format!("invalid UTF-8: `{}`", lossy(wrong))
+}
+
+/// Whether an escape with hexadecimal digits has not all of its characters.
+fn is_cut_number(escape: &str) -> bool {
+    let Some(number) = escape.strip_prefix("\\x") else { return false };
+    match number.strip_prefix('{') {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => number.chars().count() < 2,
+    }
 }
 
 fn must(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {

@@ -47,7 +47,7 @@ impl State {
         let seconds = i64::try_from(options.now.div_euclid(1_000_000_000)).unwrap_or(0);
         let nanos = u32::try_from(options.now.rem_euclid(1_000_000_000)).unwrap_or(0);
         State {
-            now: Time { seconds, nanos, zone: Zone::Utc },
+            now: Time { seconds, nanos, zone: Zone::Local },
             random: StdRng::from_seed(options.seed),
             purpose: options.purpose,
             lookup: options.lookup,

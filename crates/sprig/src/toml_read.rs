@@ -1,10 +1,11 @@
 //! TOML, read. Integers stay integers, as Helm has them.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use gotemplate::{Str, Value};
 
-use crate::time::Zone;
+use crate::time::{FixedZone, Zone};
 
 /// Reads a document.
 ///
@@ -375,7 +376,7 @@ fn moment(text: &str) -> Option<Value> {
         }
         let mut time = crate::time::parse(layout, text).ok()?;
         if !zone.is_empty() {
-            time.zone = Zone::Fixed(0, (*zone).to_owned());
+            time.zone = Zone::Fixed(Rc::new(FixedZone { offset: 0, name: (*zone).to_owned(), only: true }));
         }
         Some(crate::dates::value(time))
     })

@@ -2,7 +2,7 @@
 
 use gotemplate::Ty::{Any, Str as Text};
 use gotemplate::fmt::{Layout, format_float};
-use gotemplate::{DictType, Fault, Function, Str, Value};
+use gotemplate::{Fault, Function, Str, Value};
 
 use crate::args::{Args, Outcome};
 use crate::json_read::error_dict;
@@ -42,12 +42,18 @@ struct Writer {
 /// The exported fields of a struct, in their order.
 fn fields(value: &Value) -> Option<Vec<(Str, Value)>> {
     match value {
-        Value::Object(object) if object.members().is_some() => {
-            let exported =
-                object.fields().into_iter().filter(|(name, _)| name.starts_with(char::is_uppercase));
-            Some(exported.map(|(name, value)| (name.into(), value)).collect())
+        Value::Object(object) => {
+            Some(object.exported()?.into_iter().map(|(name, value)| (name.into(), value)).collect())
         }
         _ => None,
+    }
+}
+
+/// The names of all fields of a struct, private ones, too.
+fn places(value: &Value) -> Vec<&'static str> {
+    match value {
+        Value::Object(object) => object.fields().into_iter().map(|(name, _)| name).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -72,12 +78,6 @@ fn is_table(value: &Value) -> bool {
     }
 }
 
-/// Nil, or a list, map or `[]byte` that is; maps of texts are only found in structs, where an empty one is nil.
-fn is_nil(value: &Value) -> bool {
-    value.is_nil()
-        || matches!(value, Value::Dict(dict) if matches!(dict.ty, DictType::Str) && dict.is_empty())
-}
-
 impl Writer {
     /// The entries of a table: simple ones first.
     fn table(&mut self, path: &[Str], value: &Value) -> Result<(), Fault> {
@@ -85,7 +85,7 @@ impl Writer {
             return Err("toml: the value is nested too deeply".into());
         }
         let entries = entries(value);
-        for (key, item) in entries.iter().filter(|(_, item)| !is_table(item) && !is_nil(item)) {
+        for (key, item) in entries.iter().filter(|(_, item)| !is_table(item) && !item.is_nil()) {
             self.indent(path.len());
             self.key(key);
             self.out.extend_from_slice(b" = ");
@@ -93,7 +93,7 @@ impl Writer {
             self.out.push(b'\n');
             self.wrote = true;
         }
-        for (key, item) in entries.iter().filter(|(_, item)| is_table(item) && !is_nil(item)) {
+        for (key, item) in entries.iter().filter(|(_, item)| is_table(item) && !item.is_nil()) {
             let mut inner = path.to_vec();
             inner.push(key.clone());
             match item {
@@ -171,16 +171,18 @@ impl Writer {
                 let entries = entries(value);
                 // Tables come last here, too, but for those that are nil.
                 let (tables, simple): (Vec<_>, Vec<_>) =
-                    entries.iter().partition(|(_, item)| is_table(item) && !is_nil(item));
+                    entries.iter().partition(|(_, item)| is_table(item) && !item.is_nil());
+                let places = places(value);
                 for (i, (key, item)) in simple.into_iter().chain(tables).enumerate() {
-                    if is_nil(item) {
+                    if item.is_nil() {
                         continue;
                     }
                     self.key(key);
                     self.out.extend_from_slice(b" = ");
                     self.element(item)?;
-                    // Before a nil, which is left out, too.
-                    if i + 1 < entries.len() {
+                    // Before a nil, which is left out, too; in structs, for the field whose place is that of the last.
+                    let place = places.iter().position(|name| name.as_bytes() == &**key).unwrap_or(i);
+                    if place + 1 != entries.len() {
                         self.out.extend_from_slice(b", ");
                     }
                 }
@@ -200,6 +202,9 @@ impl Writer {
                 };
                 self.out.extend_from_slice(kept.as_bytes());
             }
+            Value::Object(object) if object.type_name() == "time.Duration" => {
+                self.element(&gotemplate::fmt::sprint(value).into())?;
+            }
             Value::Object(object) => self.element(&object.encoded())?,
             Value::Complex(..) => return Err("unsupported type: complex128".into()),
             list => {
@@ -208,7 +213,7 @@ impl Writer {
                     if i > 0 {
                         self.out.extend_from_slice(b", ");
                     }
-                    if is_nil(item) {
+                    if item.is_nil() {
                         return Err(NIL_ELEMENT.into());
                     }
                     self.element(item)?;

@@ -26,10 +26,9 @@ fn entries(value: &Value) -> Option<Vec<(Str, Value)>> {
         return Some(entries).filter(|entries| !entries.is_empty());
     }
     match value {
-        Value::Object(object) if object.members().is_some() => {
-            let exported =
-                object.fields().into_iter().filter(|(name, _)| name.starts_with(char::is_uppercase));
-            Some(exported.map(|(name, value)| (name.to_ascii_lowercase().into(), value)).collect())
+        Value::Object(object) => {
+            let fields = object.exported().filter(|fields| !fields.is_empty())?;
+            Some(fields.into_iter().map(|(name, value)| (name.to_ascii_lowercase().into(), value)).collect())
         }
         _ => None,
     }
@@ -39,7 +38,7 @@ fn entries(value: &Value) -> Option<Vec<(Str, Value)>> {
 fn collection(value: &Value) -> bool {
     value.elements().is_some_and(|elements| !elements.is_empty())
         || value.as_dict().is_some_and(|dict| !dict.is_empty())
-        || matches!(value, Value::Object(object) if object.members().is_some())
+        || matches!(value, Value::Object(object) if object.exported().is_some_and(|fields| !fields.is_empty()))
 }
 
 /// A value and the end of its line; a collection may begin on the current line.
@@ -125,6 +124,9 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         Value::Dict(_) => out.push_str("{}"),
         Value::Object(object) if object.type_name() == "time.Time" => {
             out.push_str(&crate::args::strval(&object.encoded()).text());
+        }
+        Value::Object(object) if object.type_name() == "time.Duration" => {
+            out.push_str(&gotemplate::fmt::sprint(value));
         }
         Value::Object(object) => out.push_str(&to_yaml(&object.encoded())?),
         Value::Complex(..) => return Err("cannot marshal type: complex128".into()),

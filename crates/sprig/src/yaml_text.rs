@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Str as Text};
-use gotemplate::{DictType, Fault, Function, Str, Value, chars};
+use gotemplate::{Fault, Function, Str, Value, chars};
 use yaml::{Profile, ReadLimits, Resolved, Scalar, Tag};
 
 use crate::args::{Args, Outcome};
@@ -102,10 +102,7 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
             let items: Result<Vec<_>, _> = list.items().iter().map(|item| tree(item, depth + 1)).collect();
             items?.into()
         }
-        // The only empty map of texts that a context has is a nil one: a chart without annotations.
-        Value::Dict(dict) if dict.nil() || (matches!(dict.ty, DictType::Str) && dict.is_empty()) => {
-            yaml::Value::null()
-        }
+        Value::Dict(dict) if dict.nil() => yaml::Value::null(),
         Value::Dict(dict) => {
             let mut map = yaml::Map::with_capacity(dict.len());
             for (key, item) in dict.map.borrow().iter() {

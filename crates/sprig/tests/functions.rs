@@ -505,3 +505,100 @@ fn later_files_see_what_earlier_ones_changed() -> Result<(), Error> {
     assert_eq!(texts["t/templates/b.yaml"], b"t/templates/b.yaml");
     Ok(())
 }
+
+#[test]
+fn methods_are_called_as_go_calls_them() {
+    fails(&[
+        (r#"{{ (toDate "2006" "2020").Clock }}"#, "function Clock has 3 return values; should be 1 or 2"),
+        (r#"{{ (toDate "2006" "2020").Clock 1 }}"#, "wrong number of args for Clock: want 0 got 1"),
+        (
+            r#"{{ (toDate "2006" "2020").ISOWeek }}"#,
+            "invalid function signature for ISOWeek: second return value should be error; is int",
+        ),
+        (r#"{{ (toDate "2006" "2020").Add 1.5 }}"#, "expected integer; found 1.5"),
+        (r#"{{ (toDate "2006" "2020").Add nil }}"#, "cannot assign nil to time.Duration"),
+        (
+            r#"{{ (toDate "2006" "2020").In nil }}"#,
+            "error calling In: time: missing Location in call to Time.In",
+        ),
+        (r#"{{ (toDate "2006" "2020").wall }}"#, "wall is an unexported field of struct type time.Time"),
+        (
+            r#"{{ range $i, $m := (toDate "2006" "2020").Month }}{{ end }}"#,
+            "can't use January to iterate over more than one variable",
+        ),
+        // Its number is not one for functions of numbers.
+        (
+            r#"{{ $t := toDate "2006" "2020" }}{{ div 1 ($t.Sub ($t.Add -5)) }}"#,
+            "error calling div: runtime error: integer divide by zero",
+        ),
+        (
+            r#"{{ (semver "18446744073709551615.0.0").IncMajor }}"#,
+            "error calling IncMajor: major version increment would overflow uint64",
+        ),
+        (r#"{{ (semver "1.2.3").SetPrerelease "a..b" }}"#, "invalid prerelease string"),
+        (r#"{{ (semver "1.2.3").SetMetadata "!" }}"#, "invalid metadata string"),
+        (
+            r#"{{ (semver "1.2.3").IncMajor.Original }}"#,
+            "can't evaluate field Original in type semver.Version",
+        ),
+        (
+            r#"{{ (semver "1.2.3").Compare nil }}"#,
+            "runtime error: invalid memory address or nil pointer dereference",
+        ),
+    ]);
+}
+
+#[test]
+fn structs_are_merged_as_far_as_go_does() {
+    let types = "reflect.Value.SetMapIndex: value of type interface {} is not assignable to type string";
+    fails(&[
+        (r#"{{ merge (dict "a" (split "," "b")) (dict "a" (dict "c" 1)) }}"#, types),
+        (r#"{{ mustMerge (dict "a" (split "" "")) (dict "a" (dict "c" 1)) }}"#, types),
+        (
+            r#"{{ mustMerge (dict "a" (semver "1.0.0")) (dict "a" (dict)) }}"#,
+            "src and dst must be of same type",
+        ),
+        (
+            r#"{{ mergeOverwrite (dict "a" (semver "1.0.0")) (dict "a" (toDate "" "").Location) }}"#,
+            "reflect.Set: value of type time.Location is not assignable to type semver.Version",
+        ),
+        (
+            r#"{{ merge (dict "a" (genCA "x" 1)) (dict "a" (dict)) }}"#,
+            "reflect: call of reflect.Value.Field on map Value",
+        ),
+        (
+            r#"{{ mergeOverwrite (dict "f" .Files) (dict "f" (dict "x" (.Files.GetBytes "a.txt"))) }}"#,
+            "value of type interface {} is not assignable to type []uint8",
+        ),
+        (
+            r#"{{ mergeOverwrite (dict "f" .Files) (dict "f" (dict "x" (list 1))) }}"#,
+            "value of type []interface {} is not assignable to type []uint8",
+        ),
+    ]);
+    gives(&[(r#"[{{ merge (dict "a" (semver "1.0.0")) (dict "a" (dict)) }}]"#, "[]")]);
+}
+
+#[test]
+fn what_is_wrong_with_expressions_that_are_not_utf8() {
+    let wrong = [
+        (r")\\\xff", r"unexpected ): `)\~`"),
+        (r"a**\xff", "invalid nested repetition operator: `**`"),
+        (r"(?P<a\xffb>)", "invalid UTF-8: `~b`"),
+        (r"(?\xff)", "invalid UTF-8: `~)`"),
+        (r"\\p{a\xff}b", "invalid UTF-8: `~`"),
+        (r"[[:\xff:]]", "invalid character class range: `[:~:]`"),
+        (r"[[:alpha:]\xff:]", "invalid UTF-8: `~:]`"),
+        (r"[:\xff:]", "invalid UTF-8: `~:]`"),
+        (r"\\x{4\xff", "invalid UTF-8: `~`"),
+        (r"\\xz\xff", "invalid UTF-8: `~`"),
+        (r"\\x{z\xff", r"invalid escape sequence: `\x{z`"),
+        (r"\\x{110000}", r"invalid escape sequence: `\x{110000`"),
+        (r"\\x{}", r"invalid escape sequence: `\x{}`"),
+    ];
+    for (pattern, problem) in wrong {
+        let problem = format!("error parsing regexp: {}", problem.replace('~', "\u{fffd}"));
+        fails(&[(&format!(r#"{{{{ mustRegexMatch "{pattern}" "" }}}}"#), problem.as_str())]);
+    }
+    // Half a pair is in no text.
+    gives(&[(r#"{{ regexFindAll "[\\x{d800}a]" "aé" -1 }} {{ regexMatch "\\x{d800}" "é" }}"#, "[a] false")]);
+}

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::error::Fault;
 use crate::exec::Exec;
 use crate::fmt;
+use crate::object::Object;
 use crate::value::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +72,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
             }
             match (a, b) {
                 (Value::Object(x), Value::Object(y)) if x.items().is_none() && x.entries().is_none() => {
-                    Rc::ptr_eq(x, y)
-                        || (!x.type_name().starts_with('*')
-                            && x.type_name() == y.type_name()
-                            && fmt::sprint(a) == fmt::sprint(b))
+                    same_object(x, y)
                 }
                 _ => return Err(format!("non-comparable type {}: {}", shown(b), b.type_name()).into()),
             }
@@ -87,6 +85,21 @@ fn equal(a: &Value, b: &Value) -> Result<bool, Fault> {
             _ => number(a) == number(b),
         },
     })
+}
+
+/// Whether pointers are the same, and structs have the same fields.
+fn same_object(x: &Rc<dyn Object>, y: &Rc<dyn Object>) -> bool {
+    if Rc::ptr_eq(x, y) {
+        return true;
+    }
+    if x.type_name() != y.type_name() {
+        return false;
+    }
+    if x.kind() == "ptr" {
+        return (x.nil() && y.nil()) || x.same(&**y);
+    }
+    let (x, y) = (x.fields(), y.fields());
+    x.iter().zip(&y).all(|((_, x), (_, y))| equal(x, y).unwrap_or(false))
 }
 
 fn shown(value: &Value) -> String {

@@ -48,6 +48,7 @@ impl Exec<'_> {
             (Ty::Int(kind), NodeKind::Number { number, .. }) => {
                 tree.number(number).int.map(|value| Value::Int(kind, value))
             }
+            (Ty::Number(_, make), NodeKind::Number { number, .. }) => tree.number(number).int.map(make),
             (Ty::Float, NodeKind::Number { number, .. }) => tree.number(number).float.map(Value::Float),
             _ => None,
         };
@@ -59,7 +60,7 @@ impl Exec<'_> {
             Ty::Str => "string",
             Ty::Float => "float",
             Ty::Int(kind) if kind.unsigned() => "unsigned integer",
-            Ty::Int(_) => "integer",
+            Ty::Int(_) | Ty::Number(..) => "integer",
             _ => {
                 let node = tree.source(id);
                 return self.fail(tree, format!("can't handle {node} for arg of type {}", ty.name()));
@@ -72,6 +73,11 @@ impl Exec<'_> {
     pub(super) fn fit(&self, tree: &Tree, slot: Slot, ty: Ty) -> Run<Value> {
         if matches!(ty, Ty::Any | Ty::Reflect) {
             self.typed_nil.set(slot.interface);
+            if let (Ty::Any, Value::Object(object)) = (ty, &slot.value)
+                && let Some(passed) = object.passed()
+            {
+                return Ok(passed);
+            }
             return Ok(slot.value);
         }
         if slot.invalid() {

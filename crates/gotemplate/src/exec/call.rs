@@ -51,7 +51,7 @@ impl Exec<'_> {
         self.called(tree, node, function.name, result)
     }
 
-    fn count(
+    pub(super) fn count(
         &self,
         tree: &Tree,
         name: &str,

@@ -81,8 +81,12 @@ impl Exec<'_> {
         if let Value::Object(object) = &receiver.value
             && let Some(value) = object.field(name)
         {
+            let name = shown(name);
+            if name.starts_with(char::is_lowercase) {
+                let ty = receiver.type_name();
+                return self.fail(tree, format!("{name} is an unexported field of struct type {ty}"));
+            }
             if arguments {
-                let name = shown(name);
                 return self.fail(tree, format!("{name} has arguments but cannot be invoked as function"));
             }
             return Ok(Slot::concrete(value));
@@ -102,8 +106,15 @@ impl Exec<'_> {
         piped: Option<Slot>,
     ) -> Run<Slot> {
         let args = args.get(1..).unwrap_or_default();
-        let values = self.arguments(tree, method.name, method.params, method.rest, args, dot, piped)?;
-        let result = (method.call)(receiver, &values);
+        let body = match method.body {
+            Ok(body) => body,
+            Err(why) => {
+                self.count(tree, method.name, method.params, None, args.len(), piped.is_some())?;
+                return self.fail(tree, why.to_owned());
+            }
+        };
+        let values = self.arguments(tree, method.name, method.params, None, args, dot, piped)?;
+        let result = body(receiver, &values);
         self.give_back(values);
         self.called(tree, node, method.name, result)
     }

@@ -113,16 +113,15 @@ impl Exec<'_> {
                     break;
                 }
             }
-        } else if let Value::Int(kind, count) = value {
+        } else if let Some(count) = counted(value) {
             if declared > 1 {
                 let shown = fmt::sprint(value);
                 return self.fail(tree, format!("can't use {shown} to iterate over more than one variable"));
             }
-            let count = if kind.unsigned() && *count < 0 { i64::MAX } else { *count };
             for i in 0..count.max(0) {
                 ran = true;
                 self.step(tree)?;
-                let element = Slot::concrete(Value::Int(*kind, i));
+                let element = Slot::concrete(with_number(value, i));
                 if self.iterate(tree, pipe, list, Value::Nil, element)? == Flow::Break {
                     break;
                 }
@@ -153,5 +152,24 @@ impl Exec<'_> {
             }
         }
         self.walk(tree, list, &element)
+    }
+}
+
+/// How often a range over a number goes around.
+fn counted(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(kind, count) if kind.unsigned() && *count < 0 => Some(i64::MAX),
+        Value::Int(_, count) => Some(*count),
+        Value::Object(object) => object.number(),
+        _ => None,
+    }
+}
+
+/// Another number of the same type.
+fn with_number(value: &Value, number: i64) -> Value {
+    match value {
+        Value::Int(kind, _) => Value::Int(*kind, number),
+        Value::Object(object) => object.with_number(number),
+        _ => Value::int(number),
     }
 }

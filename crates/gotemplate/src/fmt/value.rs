@@ -140,7 +140,18 @@ impl Printer<'_> {
     }
 
     fn object(&mut self, object: &dyn Object, verb: u8, depth: usize) -> bool {
+        if object.nil() {
+            return self.nil(object, verb);
+        }
+        if self.flags.sharp_v
+            && !self.bare
+            && let Some(text) = object.go_text()
+        {
+            self.out.extend_from_slice(text.as_bytes());
+            return true;
+        }
         if !self.flags.sharp_v
+            && !self.bare
             && matches!(verb, b'v' | b's' | b'x' | b'X' | b'q')
             && let Some(text) = object.text()
         {
@@ -182,9 +193,31 @@ impl Printer<'_> {
                 self.out.extend_from_slice(name.as_bytes());
                 self.out.push(b':');
             }
+            // What is private has no methods that could be called.
+            let bare = self.bare;
+            self.bare |= name.starts_with(char::is_lowercase);
             self.value(value, verb, depth + 1);
+            self.bare = bare;
         }
         self.out.push(b'}');
+        true
+    }
+
+    /// A pointer or a list that is nil.
+    fn nil(&mut self, object: &dyn Object, verb: u8) -> bool {
+        let pointer = object.kind() == "ptr";
+        match verb {
+            b'v' if self.flags.sharp_v => {
+                let name = object.type_name();
+                self.out.extend_from_slice(
+                    if pointer { format!("({name})(nil)") } else { format!("{name}(nil)") }.as_bytes(),
+                );
+            }
+            _ if !pointer => self.out.extend_from_slice(b"[]"),
+            b'v' => self.pad(b"<nil>"),
+            b'b' | b'o' | b'd' | b'x' | b'X' => return self.integer(0, false, verb),
+            _ => return false,
+        }
         true
     }
 
@@ -201,7 +234,9 @@ impl Printer<'_> {
         } else {
             self.out.extend_from_slice(value.type_name().as_bytes());
             self.out.push(b'=');
+            let bare = std::mem::replace(&mut self.bare, true);
             self.argument(value, b'v');
+            self.bare = bare;
         }
         self.out.push(b')');
     }

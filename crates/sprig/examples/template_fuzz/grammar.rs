@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::functions::{FUNCTIONS, Signature};
 use crate::idioms;
+use crate::oddities;
 use crate::random::Random;
 use crate::texts;
 use crate::tree::{Kind, Part};
@@ -20,7 +21,10 @@ pub fn case(r: &mut Random) -> Case {
     if r.chance(15) {
         return idioms::case(r);
     }
-    let mut grammar = Grammar { r, variables: vec![Vec::new()], loops: 0, size: 0, helpers: 0 };
+    if r.chance(20) {
+        return odd_case(r);
+    }
+    let mut grammar = Grammar { r, variables: vec![Vec::new()], loops: 0, size: 0, helpers: 0, odd: false };
     let mut helpers = Part::new(Kind::Block);
     for i in 0..grammar.r.below(3) {
         let mut define = Part::new(Kind::Block);
@@ -35,6 +39,35 @@ pub fn case(r: &mut Random) -> Case {
         template.part(block);
     }
     Case { template, helpers, values: values(r) }
+}
+
+/// A call with objects that few give to it, its result shown in some way.
+pub fn odd_case(r: &mut Random) -> Case {
+    let shown = oddities::shown(r);
+    let mut grammar = Grammar { r, variables: vec![Vec::new()], loops: 0, size: 0, helpers: 0, odd: true };
+    let result = match grammar.r.below(10) {
+        0 => grammar.simple('A'),
+        1 => {
+            let pipe = grammar.pipeline(1);
+            parenthesised(pipe)
+        }
+        2 => {
+            let call = grammar.call('A', 2, false);
+            parenthesised(call)
+        }
+        _ => {
+            let call = grammar.call('A', 0, false);
+            parenthesised(call)
+        }
+    };
+    let mut template = Part::new(Kind::Block);
+    for (i, text) in shown.split('@').enumerate() {
+        if i > 0 {
+            template.part(result.clone());
+        }
+        template.text(text);
+    }
+    Case { template, helpers: Part::new(Kind::Block), values: values(r) }
 }
 
 fn values(r: &mut Random) -> Value {
@@ -114,6 +147,8 @@ struct Grammar<'a> {
     loops: usize,
     size: usize,
     helpers: usize,
+    /// Whether half of all operands are such as few templates give.
+    odd: bool,
 }
 
 impl Grammar<'_> {
@@ -438,6 +473,9 @@ impl Grammar<'_> {
     }
 
     fn simple(&mut self, letter: char) -> Part {
+        if self.odd && self.r.chance(50) {
+            return Part::leaf(Kind::Operand, oddities::object(self.r));
+        }
         if self.r.chance(12)
             && let Some(name) = self.any_variable()
         {

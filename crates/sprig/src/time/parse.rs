@@ -1,7 +1,9 @@
 //! Reading a time in a layout.
 
+use std::rc::Rc;
+
 use super::layout::{Piece, next};
-use super::{DAYS, MONTHS, Time, Zone, day_number, days_in};
+use super::{DAYS, FixedZone, MONTHS, Time, Zone, day_number, days_in};
 
 #[derive(Default)]
 struct Found {
@@ -14,6 +16,8 @@ struct Found {
     second: i64,
     nanos: u32,
     afternoon: Option<bool>,
+    /// `Z` or `UTC`, which win over an offset and a name.
+    utc: bool,
     offset: Option<i64>,
     zone: Option<String>,
 }
@@ -171,8 +175,7 @@ fn take(piece: Piece, left: &mut &str, after: &str, found: &mut Found) -> Result
         Piece::Offset { utc_z, colon, short, seconds } => {
             if utc_z && left.starts_with('Z') {
                 *left = left.get(1..).unwrap_or_default();
-                found.offset = Some(0);
-                found.zone = Some("UTC".to_owned());
+                found.utc = true;
                 return Ok(());
             }
             offset(left, colon, short, seconds, found)?;
@@ -211,8 +214,7 @@ fn fraction(left: &mut &str, count: usize, found: &mut Found) -> Result<(), Prob
 fn zone_name(left: &mut &str, found: &mut Found) -> Result<(), Problem> {
     if let Some(rest) = left.strip_prefix("UTC") {
         *left = rest;
-        found.offset = Some(0);
-        found.zone = Some("UTC".to_owned());
+        found.utc = true;
         return Ok(());
     }
     let count = zone_name_length(left).ok_or(Problem::Form)?;
@@ -305,6 +307,12 @@ fn offset(
     Ok(())
 }
 
+fn fixed(offset: i64, name: String) -> Zone {
+    // Go keeps those of whole hours.
+    let only = name.is_empty() && offset % 3600 == 0 && (-12..=14).contains(&(offset / 3600));
+    Zone::Fixed(Rc::new(FixedZone { offset, name, only }))
+}
+
 fn finish(mut found: Found) -> Result<Time, &'static str> {
     match found.afternoon {
         Some(true) if found.hour < 12 => found.hour += 12,
@@ -331,14 +339,15 @@ fn finish(mut found: Found) -> Result<Time, &'static str> {
     let local =
         day_number(found.year, month, day) * 86_400 + found.hour * 3600 + found.minute * 60 + found.second;
     let (seconds, zone) = match (found.offset, found.zone) {
-        (Some(0), _) => (local, Zone::Utc),
-        (Some(offset), name) => (local - offset, Zone::Fixed(offset, name.unwrap_or_default())),
-        (None, Some(name)) if name != "UTC" => {
+        _ if found.utc => (local, Zone::Utc),
+        (Some(0), None) => (local, Zone::Local),
+        (Some(offset), name) => (local - offset, fixed(offset, name.unwrap_or_default())),
+        (None, Some(name)) => {
             // Go takes the hours behind GMT for display only.
             let hours: i64 = name.strip_prefix("GMT").and_then(|hours| hours.parse().ok()).unwrap_or(0);
-            (local, Zone::Fixed(hours * 3600, name))
+            (local, fixed(hours * 3600, name))
         }
-        _ => (local, Zone::Utc),
+        (None, None) => (local, Zone::Local),
     };
     Ok(Time { seconds, nanos: found.nanos, zone })
 }
