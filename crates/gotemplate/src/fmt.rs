@@ -306,12 +306,12 @@ impl Format<'_> {
     fn star(&mut self) -> Option<i64> {
         let arg = self.args.get(self.arg)?;
         self.arg += 1;
-        match arg {
-            Value::Int(kind, value) if !(*kind == IntKind::Uint64 && *value < 0) => {
-                (value.unsigned_abs() <= TOO_LARGE.unsigned_abs()).then_some(*value)
-            }
-            _ => None,
-        }
+        let value = match arg {
+            Value::Int(kind, value) if !(*kind == IntKind::Uint64 && *value < 0) => *value,
+            Value::Object(object) => object.number()?,
+            _ => return None,
+        };
+        (value.unsigned_abs() <= TOO_LARGE.unsigned_abs()).then_some(value)
     }
 
     /// `[n]`

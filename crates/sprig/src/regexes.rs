@@ -83,11 +83,6 @@ fn not_utf8(pattern: &[u8], valid: usize) -> String {
         |range: Range<usize>| String::from_utf8_lossy(pattern.get(range).unwrap_or_default()).into_owned();
     let (before, whole) = (lossy(0..valid), lossy(0..pattern.len()));
     let behind = pattern.get(valid..).unwrap_or_default();
-    // What a problem shows, if that goes on to where the expression is no UTF-8.
-    let cut = |problem: &str, kind: &str| -> Option<String> {
-        let shown = problem.strip_prefix(kind)?.strip_prefix(": `")?.strip_suffix('`')?;
-        before.ends_with(shown).then(|| shown.to_owned())
-    };
     // A name is looked at up to its end.
     let until =
         |end: u8| valid..behind.iter().position(|b| *b == end).map_or(pattern.len(), |len| valid + len);
@@ -95,33 +90,43 @@ fn not_utf8(pattern: &[u8], valid: usize) -> String {
     let wrong = match translate(&before, &whole) {
         Ok(_) => rest,
         Err(problem) => {
-            if let Some(class) = cut(&problem, "missing closing ]") {
-                // The name of a class in a class ends with it.
-                let name = class
-                    .rfind("[:")
-                    .filter(|at| *at > 0 && !class.get(*at..).is_some_and(|name| name.contains(":]")))
-                    .map(|at| valid - (class.len() - at));
-                let len = behind.windows(2).position(|end| end == b":]");
-                if let (Some(start), Some(len)) = (name, len) {
-                    return format!("invalid character class range: `{}`", lossy(start..valid + len + 2));
+            let (kind, shown) = problem.split_once(": `").unwrap_or((&problem, ""));
+            let shown = shown.strip_suffix('`').unwrap_or(shown);
+            match kind {
+                "missing closing ]" => {
+                    // The name of a class in a class ends with it.
+                    let name = shown.rfind("[:").filter(|at| *at > 0);
+                    let open = name.filter(|at| !shown.get(*at..).is_some_and(|name| name.contains(":]")));
+                    let len = behind.windows(2).position(|end| end == b":]");
+                    if let (Some(at), Some(len)) = (open, len) {
+                        let name = lossy(valid - (shown.len() - at)..valid + len + 2);
+                        return format!("invalid character class range: `{name}`");
+                    }
+                    rest
                 }
-                rest
-            } else if problem.starts_with("missing closing") || problem.starts_with("trailing backslash") {
-                rest
-            } else if cut(&problem, "invalid named capture").is_some() {
-                until(b'>')
-            } else if cut(&problem, "invalid character class range").is_some() {
-                until(b'}')
-            } else if cut(&problem, "invalid or unsupported Perl syntax").is_some()
-                || cut(&problem, "invalid escape sequence").is_some_and(|shown| is_cut_number(&shown))
-            {
-                rest
-            } else {
-                return problem;
+                "missing closing )" | "trailing backslash at end of expression" => rest,
+                _ if !before.ends_with(shown) => return problem,
+                "invalid named capture" if !shown.contains('>') => until(b'>'),
+                "invalid character class range" if is_cut_property(shown) => until(b'}'),
+                "invalid or unsupported Perl syntax" if has_only_flags(shown) => rest,
+                "invalid escape sequence" if is_cut_number(shown) => rest,
+                _ => return problem,
             }
         }
     };
     format!("invalid UTF-8: `{}`", lossy(wrong))
+}
+
+/// Whether an escape for characters with a property has not all of its name.
+fn is_cut_property(escape: &str) -> bool {
+    let name = escape.strip_prefix("\\p").or_else(|| escape.strip_prefix("\\P"));
+    name.is_some_and(|name| name.is_empty() || (name.starts_with('{') && !name.contains('}')))
+}
+
+/// Whether there is nothing wrong with the flags of a group so far.
+fn has_only_flags(group: &str) -> bool {
+    let flags = group.strip_prefix("(?").unwrap_or(group);
+    flags.chars().all(|c| "imsU-".contains(c)) && flags.matches('-').count() < 2
 }
 
 /// Whether an escape with hexadecimal digits has not all of its characters.

@@ -98,6 +98,9 @@ impl Writer {
             inner.push(key.clone());
             match item {
                 Value::List(list) => {
+                    if list.items().iter().any(Value::is_nil) {
+                        return Err(NIL_ELEMENT.into());
+                    }
                     for element in list.items() {
                         if self.wrote {
                             self.out.push(b'\n');

@@ -575,7 +575,13 @@ fn structs_are_merged_as_far_as_go_does() {
             "value of type []interface {} is not assignable to type []uint8",
         ),
     ]);
-    gives(&[(r#"[{{ merge (dict "a" (semver "1.0.0")) (dict "a" (dict)) }}]"#, "[]")]);
+    gives(&[
+        (r#"[{{ merge (dict "a" (semver "1.0.0")) (dict "a" (dict)) }}]"#, "[]"),
+        (
+            r#"{{ toToml (dict "k" (list (dict) (fromJson "null"))) }}"#,
+            "toml: cannot encode array with nil element",
+        ),
+    ]);
 }
 
 #[test]
@@ -594,6 +600,10 @@ fn what_is_wrong_with_expressions_that_are_not_utf8() {
         (r"\\x{z\xff", r"invalid escape sequence: `\x{z`"),
         (r"\\x{110000}", r"invalid escape sequence: `\x{110000`"),
         (r"\\x{}", r"invalid escape sequence: `\x{}`"),
+        (r"\\pX\xff", r"invalid character class range: `\pX`"),
+        (r"(?P<a-b>\xff", "invalid named capture: `(?P<a-b>`"),
+        (r"(?z\xff", "invalid or unsupported Perl syntax: `(?z`"),
+        (r"(?i-\xff", "invalid UTF-8: `~`"),
     ];
     for (pattern, problem) in wrong {
         let problem = format!("error parsing regexp: {}", problem.replace('~', "\u{fffd}"));
