@@ -67,7 +67,7 @@ pub trait Object {
     fn methods(&self) -> &'static [Method] {
         &[]
     }
-    /// Fields in their order; those with small names are private.
+    /// Fields in their order; those whose names begin with a small letter are private.
     fn fields(&self) -> Vec<(&'static str, Value)> {
         Vec::new()
     }

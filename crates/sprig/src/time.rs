@@ -70,21 +70,31 @@ impl Time {
         match &self.zone {
             Zone::Utc | Zone::Local => (0, "UTC".to_owned()),
             Zone::Fixed(zone) => (zone.offset, zone.name.clone()),
-            Zone::Named(zone) => match jiff::Timestamp::from_second(self.seconds) {
-                Ok(moment) => {
-                    let info = zone.to_offset_info(moment);
-                    (i64::from(info.offset().seconds()), info.abbreviation().to_owned())
-                }
-                Err(_) => (0, "UTC".to_owned()),
-            },
+            Zone::Named(zone) => {
+                let info = zone.to_offset_info(self.moment());
+                (i64::from(info.offset().seconds()), info.abbreviation().to_owned())
+            }
         }
     }
 
     pub(crate) fn is_summer_time(&self) -> bool {
-        match (&self.zone, jiff::Timestamp::from_second(self.seconds)) {
-            (Zone::Named(zone), Ok(moment)) => zone.to_offset_info(moment).dst().is_dst(),
+        match &self.zone {
+            Zone::Named(zone) => zone.to_offset_info(self.moment()).dst().is_dst(),
             _ => false,
         }
+    }
+
+    /// A moment at which the rules of zones are the same: they repeat after 400 years.
+    fn moment(&self) -> jiff::Timestamp {
+        const CYCLE: i64 = 146_097 * 86_400;
+        const YEAR_2400: i64 = 13_569_465_600;
+        jiff::Timestamp::from_second(self.seconds).unwrap_or_else(|_| {
+            let near = self.seconds.wrapping_sub(YEAR_2400).rem_euclid(CYCLE) + YEAR_2400;
+            match jiff::Timestamp::from_second(near) {
+                Ok(moment) if self.seconds > 0 => moment,
+                _ => jiff::Timestamp::MIN,
+            }
+        })
     }
 
     pub(crate) fn civil(&self) -> Civil {
@@ -93,12 +103,18 @@ impl Time {
 
     /// Later by nanoseconds.
     pub(crate) fn plus(&self, nanos: i64) -> Time {
-        let total = i128::from(self.seconds) * 1_000_000_000 + i128::from(self.nanos) + i128::from(nanos);
+        let total = i64::from(self.nanos) + nanos.rem_euclid(1_000_000_000);
+        let whole = nanos.div_euclid(1_000_000_000) + total / 1_000_000_000;
         Time {
-            seconds: i64::try_from(total.div_euclid(1_000_000_000)).unwrap_or(0),
-            nanos: u32::try_from(total.rem_euclid(1_000_000_000)).unwrap_or(0),
+            seconds: self.seconds.wrapping_add(whole),
+            nanos: u32::try_from(total % 1_000_000_000).unwrap_or(0),
             zone: self.zone.clone(),
         }
+    }
+
+    /// Seconds since year 1, which Go counts from.
+    pub(crate) fn since_year_one(&self) -> i64 {
+        self.seconds.wrapping_sub(YEAR_ONE)
     }
 
     /// Nanoseconds since another; the farthest that a duration holds when they are farther apart.
@@ -190,7 +206,9 @@ pub(crate) struct Civil {
     pub(crate) year_day: i64,
 }
 
-/// Days from the beginning of Go's calendar, 1 March of the year -292,277,022,400, to 1970.
+/// Go's calendar begins on 1 March of the year that lies so many years before the year 0.
+const YEARS_BEFORE: i64 = 292_277_022_400;
+/// Days from then to 1970.
 const BEFORE_1970: i64 = 106_751_991_073_400;
 
 impl Civil {
@@ -201,6 +219,9 @@ impl Civil {
             ((seconds / 86_400).cast_signed() - BEFORE_1970, (seconds % 86_400).cast_signed())
         };
         let (year, month, day) = date(days);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        // February is that much shorter than a month of thirty days.
+        let late = if month < 3 { 0 } else { 2 - i64::from(leap) };
         Civil {
             year,
             month,
@@ -209,18 +230,20 @@ impl Civil {
             minute: rest / 60 % 60,
             second: rest % 60,
             weekday: (days + 4).rem_euclid(7),
-            year_day: days - day_number(year, 1, 1) + 1,
+            year_day: (367 * month - 362) / 12 + day - late,
         }
     }
 }
 
-/// Days since 1970 of a date.
+/// Days since 1970 of a date; like Go's, it wraps around for years that are too far away.
 pub(crate) fn day_number(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    // Years begin in March here, so that the leap day comes last.
+    let (year, month) = if month < 3 { (year.wrapping_sub(1), month + 12) } else { (year, month) };
+    let year = year.wrapping_add(YEARS_BEFORE).cast_unsigned();
+    let centuries = (year / 100).wrapping_mul(146_097) / 4;
+    let of_century = (year % 100 * 1461 / 4).cast_signed() + (153 * month - 457) / 5;
+    let days = centuries.cast_signed().wrapping_add(of_century).wrapping_add(day).wrapping_sub(1);
+    days.wrapping_sub(BEFORE_1970)
 }
 
 fn date(days: i64) -> (i64, i64, i64) {

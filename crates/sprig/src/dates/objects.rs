@@ -72,7 +72,7 @@ fn binary(time: &Time) -> Vec<u8> {
     };
     let rest = offset % 60;
     let mut out = vec![if rest == 0 { 1 } else { 2 }];
-    out.extend((time.seconds - Time::zero().seconds).to_be_bytes());
+    out.extend(time.since_year_one().to_be_bytes());
     out.extend(time.nanos.to_be_bytes());
     out.extend(i16::try_from(offset / 60).unwrap_or_default().to_be_bytes());
     if rest != 0 {
@@ -98,8 +98,7 @@ fn source(time: &Time) -> String {
 
 /// Nanoseconds that a time lies beyond a multiple of a step since year 1.
 fn beyond(time: &Time, step: i64) -> i64 {
-    let seconds = i128::from(time.seconds) - i128::from(Time::zero().seconds);
-    let nanos = seconds * 1_000_000_000 + i128::from(time.nanos);
+    let nanos = i128::from(time.since_year_one()) * 1_000_000_000 + i128::from(time.nanos);
     i64::try_from(nanos.rem_euclid(i128::from(step))).unwrap_or_default()
 }
 
@@ -117,11 +116,11 @@ const METHODS: &[Method] = &[
     Method::new("AddDate", &[INT, INT, INT], |v, a| {
         with(v, |t| {
             let (civil, (offset, _)) = (t.civil(), t.offset());
-            let months = civil.year * 12 + civil.month - 1 + a.int(0) * 12 + a.int(1);
-            let first = time::day_number(months.div_euclid(12), months.rem_euclid(12) + 1, 1);
-            let days = first + civil.day - 1 + a.int(2);
-            let seconds = days * 86_400 + civil.hour * 3600 + civil.minute * 60 + civil.second - offset;
-            value(Time { seconds, ..t.clone() })
+            let months = (civil.month - 1).wrapping_add(a.int(1));
+            let year = civil.year.wrapping_add(a.int(0)).wrapping_add(months.div_euclid(12));
+            let days = time::day_number(year, months.rem_euclid(12) + 1, civil.day.wrapping_add(a.int(2)));
+            let of_day = civil.hour * 3600 + civil.minute * 60 + civil.second - offset;
+            value(Time { seconds: days.wrapping_mul(86_400).wrapping_add(of_day), ..t.clone() })
         })
     }),
     Method::new("After", &[TIME], |v, a| two(v, a, |x, y| (moment(x) > moment(y)).into())),
@@ -204,10 +203,9 @@ impl Object for TimeObject {
         METHODS
     }
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        let seconds = self.0.seconds - Time::zero().seconds;
         vec![
             ("wall", Value::Int(IntKind::Uint64, i64::from(self.0.nanos))),
-            ("ext", Value::int64(seconds)),
+            ("ext", Value::int64(self.0.since_year_one())),
             (
                 "loc",
                 if matches!(self.0.zone, Zone::Utc) { nil("*time.Location") } else { location(&self.0.zone) },
