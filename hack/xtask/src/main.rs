@@ -64,13 +64,17 @@ enum Command {
     },
     /// Looks for inputs that an engine answers differently, or that make a parser or reader fail
     #[command(
-        long_about = "With the name of an engine (kustomize), builds random inputs with it and with the program it \
+        long_about = "With the name of an engine (kustomize, gotemplate, charts), builds random inputs with it and with the program it \
         replaces, and compares; exits non-zero on a difference. Without one, runs the property tests of all parsers \
         and readers with many cases.",
         after_help = "Flags of an engine:\n  \
         --seconds N   how long (default: 60)\n  \
         --seed S      where to begin; printed, so that a run can be repeated\n  \
-        --keep-going  goes on after a difference"
+        --keep-going  goes on after a difference\n\
+        Of gotemplate alone:\n  \
+        --odd         only calls with objects that few templates give to functions\n  \
+        --lines FILE  compares the templates of a file, one a line, instead\n  \
+        --strict      reports what is known to differ, too"
     )]
     Fuzz {
         /// Cases for each property
