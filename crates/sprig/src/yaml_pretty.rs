@@ -142,8 +142,9 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
             // A block may hold tabs here, which the other writer does not allow.
             let tabs = text.contains('\n') && text.contains('\t');
             let stand_in = if tabs { text.replace('\t', TAB) } else { text.to_owned() };
-            let written =
-                yaml::to_yaml(&yaml::Value::str(stand_in)).map_err(|error| Fault::Text(error.to_string()))?;
+            // After these breaks there is an indentation even within a line.
+            let deep = text.contains(['\u{2028}', '\u{2029}']);
+            let written = written(stand_in, if deep { indent / 2 + 1 } else { 0 })?;
             // In quotes it stays an escape.
             let tab = if written.starts_with('"') { "\\t" } else { "\t" };
             let written = if tabs { written.replace(TAB, tab) } else { written };
@@ -155,8 +156,8 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
             for (i, line) in written.split('\n').enumerate() {
                 if i > 0 {
                     out.push('\n');
-                    let line = line.strip_prefix("  ").unwrap_or(line);
-                    if !line.is_empty() {
+                    let line = if deep { line } else { line.strip_prefix("  ").unwrap_or(line) };
+                    if !line.is_empty() && !deep {
                         pad(indent + 2, out);
                     }
                     out.push_str(line);
@@ -167,6 +168,21 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// A text as the other writer has it at the top, or within as many maps that its lines are indented so far.
+fn written(text: String, maps: usize) -> Result<String, Fault> {
+    let mut value = yaml::Value::str(text);
+    for _ in 0..maps {
+        let mut map = yaml::Map::with_capacity(1);
+        map.insert("a", value);
+        value = map.into();
+    }
+    let written = yaml::to_yaml(&value).map_err(|error| Fault::Text(error.to_string()))?;
+    Ok(match written.split_once("a: ") {
+        Some((_, scalar)) if maps > 0 => scalar.to_owned(),
+        _ => written,
+    })
 }
 
 /// Longest line of a text that is no UTF-8.

@@ -612,3 +612,12 @@ fn what_is_wrong_with_expressions_that_are_not_utf8() {
     // Half a pair is in no text.
     gives(&[(r#"{{ regexFindAll "[\\x{d800}a]" "aé" -1 }} {{ regexMatch "\\x{d800}" "é" }}"#, "[a] false")]);
 }
+
+#[test]
+fn pretty_yaml_is_indented_behind_any_line_break() {
+    gives(&[
+        (r#"{{ toYamlPretty (dict "a" (list "x\u2028y")) }}"#, "a:\n  - 'x\u{2028}    y'"),
+        (r#"{{ toYamlPretty (dict "a" "x\u2029y") }}"#, "a: 'x\u{2029}  y'"),
+        (r#"{{ toYamlPretty (list "x\n\u2028y") }}"#, "- |-\n  x\n\u{2028}  y"),
+    ]);
+}
