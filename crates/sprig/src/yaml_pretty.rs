@@ -21,9 +21,11 @@ fn items(value: &Value) -> Option<Vec<Value>> {
 /// lower-case names.
 fn entries(value: &Value) -> Option<Vec<(Str, Value)>> {
     if let Some(dict) = value.as_dict() {
-        let mut entries = dict.entries();
-        entries.sort_by(|(a, _), (b, _)| yaml::compare_keys(&a.text(), &b.text()));
-        return Some(entries).filter(|entries| !entries.is_empty());
+        let entries = dict.entries();
+        let texts: Vec<_> = entries.iter().map(|entry| (entry.0.text(), entry)).collect();
+        let sorted = yaml::sorted_pretty(&texts, |(text, _)| text);
+        return Some(sorted.into_iter().map(|(_, entry)| (*entry).clone()).collect())
+            .filter(|entries: &Vec<_>| !entries.is_empty());
     }
     match value {
         Value::Object(object) => {

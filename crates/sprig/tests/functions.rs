@@ -614,8 +614,13 @@ fn what_is_wrong_with_expressions_that_are_not_utf8() {
 }
 
 #[test]
-fn pretty_yaml_is_indented_behind_any_line_break() {
+fn pretty_yaml_is_sorted_and_indented_as_its_own_writer_does() {
     gives(&[
+        // Letters behind digits come before more digits, and elsewhere after everything.
+        (
+            r#"{{ toYamlPretty (dict "a12" 1 "a1b" 2 "a-" 3 "ab" 4 "a2" 5) }}|{{ toYaml (dict "a12" 1 "a1b" 2) }}"#,
+            "a-: 3\na1b: 2\na2: 5\na12: 1\nab: 4|a12: 1\na1b: 2",
+        ),
         (r#"{{ toYamlPretty (dict "a" (list "x\u2028y")) }}"#, "a:\n  - 'x\u{2028}    y'"),
         (r#"{{ toYamlPretty (dict "a" "x\u2029y") }}"#, "a: 'x\u{2029}  y'"),
         (r#"{{ toYamlPretty (list "x\n\u2028y") }}"#, "- |-\n  x\n\u{2028}  y"),

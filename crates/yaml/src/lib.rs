@@ -16,7 +16,7 @@ mod scalar;
 mod timestamp;
 mod value;
 
-pub use emit::order::compare as compare_keys;
+pub use emit::order::sorted_pretty;
 pub use emit::{
     double_quoted, is_break, style_of, through_folding, to_yaml, to_yaml_in_order, to_yaml_unfolded,
     write_yaml,

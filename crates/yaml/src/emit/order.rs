@@ -5,15 +5,29 @@ use std::cmp::Ordering;
 use crate::Entry;
 
 /// Entries in the order in which they are written.
-///
+pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
+    by_rule(entries, |entry| entry.key.text(), |a, b| compare(a, b, false))
+}
+
+/// Anything with keys in the order in which go-yaml 3 writes it, which has another place for letters behind digits than
+/// go-yaml 2 and [`to_yaml`](crate::to_yaml): `a1b` before `a12`.
+pub fn sorted_pretty<'a, T>(items: &'a [T], key: impl Fn(&'a T) -> &'a str) -> Vec<&'a T> {
+    by_rule(items, key, |a, b| compare(a, b, true))
+}
+
 /// The comparison is not transitive for odd keys (`a1`, `a01`), where Go's answer varies from run to run; the standard
 /// sort may panic on that, so this is a merge sort that does not mind, over the order of bytes.
-pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
-    let mut sorted: Vec<&Entry> = entries.iter().collect();
-    if sorted.is_sorted_by(|a, b| compare(a.key.text(), b.key.text()) == Ordering::Less) {
+fn by_rule<'a, T>(
+    items: &'a [T],
+    key: impl Fn(&'a T) -> &'a str,
+    compare: impl Fn(&str, &str) -> Ordering,
+) -> Vec<&'a T> {
+    let less = |a: &'a T, b: &'a T| compare(key(a), key(b)) == Ordering::Less;
+    let mut sorted: Vec<&T> = items.iter().collect();
+    if sorted.is_sorted_by(|a, b| less(a, b)) {
         return sorted;
     }
-    sorted.sort_unstable_by(|a, b| a.key.text().cmp(b.key.text()));
+    sorted.sort_unstable_by(|a, b| key(a).cmp(key(b)));
     let mut merged = Vec::with_capacity(sorted.len());
     let mut width = 1;
     while width < sorted.len() {
@@ -22,7 +36,7 @@ pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
             while let (Some((l, left_rest)), Some((r, right_rest))) =
                 (left.split_first(), right.split_first())
             {
-                if compare(r.key.text(), l.key.text()) == Ordering::Less {
+                if less(r, l) {
                     merged.push(*r);
                     right = right_rest;
                 } else {
@@ -40,8 +54,8 @@ pub(crate) fn sorted(entries: &[Entry]) -> Vec<&Entry> {
     sorted
 }
 
-/// Compares two keys: letters after all else, runs of digits by their value.
-pub fn compare(a: &str, b: &str) -> Ordering {
+/// Compares two keys: letters after all else, unless they are to come first behind digits; runs of digits by their value.
+fn compare(a: &str, b: &str, digits_end: bool) -> Ordering {
     let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let start = (0..=common).rev().find(|i| a.is_char_boundary(*i) && b.is_char_boundary(*i)).unwrap_or(0);
     let (before, a_rest) = a.split_at(start);
@@ -49,10 +63,15 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     let (Some(x), Some(y)) = (a_rest.chars().next(), b_rest.chars().next()) else {
         return a.len().cmp(&b.len());
     };
+    let letter = if digits_end && before.ends_with(|c: char| c.is_ascii_digit()) {
+        Ordering::Less
+    } else {
+        Ordering::Greater
+    };
     match (x.is_alphabetic(), y.is_alphabetic()) {
         (true, true) => return x.cmp(&y),
-        (true, false) => return Ordering::Greater,
-        (false, true) => return Ordering::Less,
+        (true, false) => return letter,
+        (false, true) => return letter.reverse(),
         (false, false) => {}
     }
     // A zero inside a number whose first digits are equal is worth its place.
