@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Ty::{Any, Str as Text};
-use gotemplate::{Fault, Function, Str, Value, chars};
+use gotemplate::{Fault, Function, Str, Value};
 use yaml::{Profile, ReadLimits, Resolved, Scalar, Tag};
 
 use crate::args::{Args, Outcome};
@@ -29,12 +29,18 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// # Errors
 /// For infinities and what is no number, and for control characters that YAML cannot carry.
 pub fn to_yaml(value: &Value) -> Result<String, Fault> {
-    let tree = tree(value, 0).map_err(|fault| match fault {
+    let mut odd = false;
+    // What JSON says of it, which names what contains itself.
+    let told = |fault| json::encode(value, json::Style::COMPACT).err().unwrap_or(fault);
+    let tree = tree(value, 0, &mut odd).map_err(|fault| match told(fault) {
         Fault::Text(problem) if problem.starts_with("json: ") => {
             Fault::Text(format!("error marshaling into JSON: {problem}"))
         }
         fault => fault,
     })?;
+    if odd {
+        check(value)?;
+    }
     let mut text = yaml::to_yaml(&tree).map_err(|error| Fault::Text(error.to_string()))?;
     if text.ends_with('\n') {
         text.pop();
@@ -42,39 +48,28 @@ pub fn to_yaml(value: &Value) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Helm reads its own JSON as YAML, where U+0085 breaks a line: what looks like the mark of a document behind it is an
-/// error.
-fn check_breaks(text: &str) -> Result<(), Fault> {
-    let marked = |rest: &str| {
-        let behind = rest.strip_prefix("---").or_else(|| rest.strip_prefix("..."));
-        behind.is_some_and(|behind| behind.starts_with([' ', '\u{85}']))
-    };
-    if text.split('\u{85}').skip(1).any(marked)
-        || text.contains("\u{85}---\u{85}")
-        || text.contains("\u{85}...\u{85}")
-    {
-        return Err("yaml: found unexpected document indicator".into());
-    }
-    Ok(())
+/// Most characters of a key, with its quotes, that go-yaml finds behind it; an escape has six.
+const LONGEST_KEY: usize = (1024 - 2) / 6;
+
+/// Whether a text may look otherwise when the JSON that it stands in is read as YAML: there U+0085 breaks a line.
+fn is_odd(text: &[u8]) -> bool {
+    memchr::memmem::find(text, "\u{85}".as_bytes()).is_some()
 }
 
-/// The JSON that Go makes first it reads as YAML, where a key has at most 1024 characters, with its quotes.
-fn check_length(key: &[u8]) -> Result<(), Fault> {
-    const LONGEST: usize = 1024;
-    // An escape has six characters.
-    if key.len() <= (LONGEST - 2) / 6 {
-        return Ok(());
+/// Helm makes JSON first, and reads that as YAML.
+///
+/// # Errors
+/// Go's, of YAML.
+fn check(value: &Value) -> Result<(), Fault> {
+    let json = json::encode(value, json::Style::COMPACT)?;
+    match yaml::read_first(&json, Profile::V2, &ReadLimits::default()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error_text(&error).into()),
     }
-    let mut quoted = Vec::with_capacity(key.len() + 2);
-    json::string(key, true, &mut quoted);
-    if chars(&quoted).count() > LONGEST {
-        return Err("yaml: did not find expected ',' or '}'".into());
-    }
-    Ok(())
 }
 
-/// The value as JSON would carry it.
-fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
+/// The value as JSON would carry it; `odd` is set if something in it has to be checked.
+fn tree(value: &Value, depth: usize, odd: &mut bool) -> Result<yaml::Value, Fault> {
     if depth > crate::json::DEEPEST {
         return Err(crate::json::cycle(value));
     }
@@ -92,28 +87,26 @@ fn tree(value: &Value, depth: usize) -> Result<yaml::Value, Fault> {
             Scalar::str(&*text.text()).with_style(yaml::Style::DoubleQuoted).into()
         }
         Value::Str(text) => {
-            let text = text.text();
-            check_breaks(&text)?;
-            yaml::Value::str(&*text)
+            *odd |= is_odd(text);
+            yaml::Value::str(&*text.text())
         }
         Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
         Value::List(list) if list.ty.nil() => yaml::Value::null(),
         Value::List(list) => {
-            let items: Result<Vec<_>, _> = list.items().iter().map(|item| tree(item, depth + 1)).collect();
+            let items: Result<Vec<_>, _> =
+                list.items().iter().map(|item| tree(item, depth + 1, odd)).collect();
             items?.into()
         }
         Value::Dict(dict) if dict.nil() => yaml::Value::null(),
         Value::Dict(dict) => {
             let mut map = yaml::Map::with_capacity(dict.len());
             for (key, item) in dict.map.borrow().iter() {
-                check_length(key)?;
-                let (key, item) = (key.text(), tree(item, depth + 1)?);
-                check_breaks(&key)?;
-                map.insert(&*key, item);
+                *odd |= key.len() > LONGEST_KEY || is_odd(key);
+                map.insert(&*key.text(), tree(item, depth + 1, odd)?);
             }
             map.into()
         }
-        Value::Object(object) => tree(&object.encoded(), depth + 1)?,
+        Value::Object(object) => tree(&object.encoded(), depth + 1, odd)?,
     })
 }
 

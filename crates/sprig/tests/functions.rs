@@ -626,3 +626,16 @@ fn pretty_yaml_is_sorted_and_indented_as_its_own_writer_does() {
         (r#"{{ toYamlPretty (list "x\n\u2028y") }}"#, "- |-\n  x\n\u{2028}  y"),
     ]);
 }
+
+#[test]
+fn the_json_of_yaml_is_read_as_yaml() {
+    fails(&[
+        (r#"{{ mustToYaml (dict "a\u0085b" 1) }}"#, "yaml: line 1: did not find expected ',' or '}'"),
+        (r#"{{ mustToYaml "x\u0085--- y" }}"#, "yaml: line 2: found unexpected document indicator"),
+        (
+            r#"{{ $m := dict }}{{ mustToYaml (mergeOverwrite $m (dict "b" (list "a") "m" $m)) }}"#,
+            "json: unsupported value: encountered a cycle via map[string]interface {}",
+        ),
+    ]);
+    gives(&[(r#"[{{ toYaml (dict "a\u0085b" 1) }}]{{ toYaml "x\u0085y" }}"#, "[]x y")]);
+}

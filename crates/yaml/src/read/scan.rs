@@ -8,7 +8,7 @@ use super::token::{Mark, Token, TokenKind};
 use crate::error::ReadError;
 use crate::{Profile, Style};
 
-/// A key without `?` ends at most this many bytes behind its start.
+/// A key without `?` ends at most this many characters behind its start.
 const SIMPLE_KEY_REACH: usize = 1024;
 
 /// Something that is a key if a `:` follows.
@@ -307,7 +307,7 @@ impl<'a> Scanner<'a> {
             && self.byte(0) == b':'
             && self.flow_level == 0
             && self.line == mark.line
-            && self.position <= start + SIMPLE_KEY_REACH
+            && self.is_near(start)
             && self.blank_or_end(1)
             && self.indents.len() < self.depth_limit;
         if is_key {
@@ -441,13 +441,25 @@ impl<'a> Scanner<'a> {
         memchr::memchr2_iter(0xc2, 0xe2, line).find(|at| self.break_length_at(*at) > 0)
     }
 
+    /// Whether a key that begins there may end here.
+    fn is_near(&self, start: usize) -> bool {
+        let bytes = self.position.saturating_sub(start);
+        bytes <= SIMPLE_KEY_REACH
+            || (bytes <= 4 * SIMPLE_KEY_REACH
+                && self
+                    .text
+                    .get(start..self.position)
+                    .is_some_and(|key| key.chars().count() <= SIMPLE_KEY_REACH))
+    }
+
     fn key_still_possible(&mut self, level: usize) -> Result<bool, ReadError> {
-        let Some(slot) = self.simple_keys.get_mut(level) else { return Ok(false) };
-        let Some(key) = *slot else { return Ok(false) };
-        if key.mark.line == self.line && key.position + SIMPLE_KEY_REACH >= self.position {
+        let Some(Some(key)) = self.simple_keys.get(level).copied() else { return Ok(false) };
+        if key.mark.line == self.line && self.is_near(key.position) {
             return Ok(true);
         }
-        *slot = None;
+        if let Some(slot) = self.simple_keys.get_mut(level) {
+            *slot = None;
+        }
         if key.required {
             return Err(self.error(key.mark, "could not find expected ':'"));
         }
