@@ -329,11 +329,12 @@ async fn remote_bases() -> Result<()> {
     };
     commit("1")?;
     repository.tag("v1", "main")?;
-    let files = |reference: &str| {
-        let base = format!("{}//base?ref={reference}", server.url("org/bases"));
-        let file = server.url("extra.yaml");
+    let refers_to = |repository: &str, reference: &str, file: &str| {
+        let base = format!("{}//base?ref={reference}", server.url(repository));
+        let file = server.url(file);
         vec![("kustomization.yaml", format!("resources: ['{base}', '{file}']\n"))]
     };
+    let files = |reference: &str| refers_to("org/bases", reference, "extra.yaml");
     std::fs::write(server.root().join("extra.yaml"), config_map("c", "1"))?;
     let stage = Stage::new("ks-remote").await?;
     let publish = async |name: &str, files: Vec<(&str, String)>| {
@@ -362,13 +363,15 @@ async fn remote_bases() -> Result<()> {
     assert_eq!(stage.data("a").await?, Some(json!({"key": "1"})));
 
     let (closed, _running) = Stage::with_flags("ks-noremote", &["--no-remote-bases"]).await?;
-    server.take_requests();
-    let files = files("main");
+    // The first stage goes on asking for its own: the names tell them apart.
+    let files = refers_to("org/closed", "main", "closed.yaml");
     let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (*path, content.as_str())).collect();
     closed.publish("repo", &files).await?;
     closed.kustomization("app", json!({"targetNamespace": closed.namespace})).await?;
     let object = closed.reason("app", "BuildFailed").await?;
     assert!(message(&object).contains("remote bases are not fetched"), "{}", message(&object));
-    assert_eq!(server.take_requests(), []);
+    let requests = server.take_requests();
+    assert!(requests.iter().any(|request| request.target.contains("bases")), "{requests:?}");
+    assert!(!requests.iter().any(|request| request.target.contains("closed")), "{requests:?}");
     Ok(())
 }

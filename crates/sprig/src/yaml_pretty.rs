@@ -4,11 +4,16 @@ use gotemplate::fmt::{Layout, format_float};
 use gotemplate::{Fault, Str, Value};
 
 pub(crate) fn to_yaml(value: &Value) -> Result<String, Fault> {
-    let mut out = String::new();
-    node(value, 0, true, &mut out)?;
+    let mut out = lines(value)?;
     if out.ends_with('\n') {
         out.pop();
     }
+    Ok(out)
+}
+
+fn lines(value: &Value) -> Result<String, Fault> {
+    let mut out = String::new();
+    node(value, 0, true, &mut out)?;
     Ok(out)
 }
 
@@ -52,8 +57,15 @@ fn node(value: &Value, indent: usize, on_line: bool, out: &mut String) -> Result
         return mapping(entries, indent, on_line, out);
     }
     scalar(value, indent.saturating_sub(2), out)?;
-    out.push('\n');
+    end_line(out);
     Ok(())
+}
+
+/// Ends the line, unless a text of several lines did so by its own last character.
+fn end_line(out: &mut String) {
+    if !out.ends_with(yaml::is_break) {
+        out.push('\n');
+    }
 }
 
 /// Keys beyond this, in bytes, and those of several lines, stand behind a `?`.
@@ -100,7 +112,7 @@ fn mapping(
         }
         scalar(&Value::Str(key), indent, out)?;
         if long {
-            out.push('\n');
+            end_line(out);
             pad(indent, out);
         }
         out.push(':');
@@ -130,7 +142,7 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
         Value::Object(object) if object.type_name() == "time.Duration" => {
             out.push_str(&gotemplate::fmt::sprint(value));
         }
-        Value::Object(object) => out.push_str(&to_yaml(&object.encoded())?),
+        Value::Object(object) => out.push_str(&lines(&object.encoded())?),
         Value::Complex(..) => return Err("cannot marshal type: complex128".into()),
         Value::Str(bytes) => {
             let Ok(text) = std::str::from_utf8(bytes) else {
@@ -150,9 +162,8 @@ fn scalar(value: &Value, indent: usize, out: &mut String) -> Result<(), Fault> {
             // In quotes it stays an escape.
             let tab = if written.starts_with('"') { "\\t" } else { "\t" };
             let written = if tabs { written.replace(TAB, tab) } else { written };
-            let written = written.strip_suffix('\n').unwrap_or(&written);
             if !written.starts_with('|') {
-                out.push_str(&unfolded(written));
+                out.push_str(&unfolded(written.strip_suffix('\n').unwrap_or(&written)));
                 return Ok(());
             }
             for (i, line) in written.split('\n').enumerate() {

@@ -628,6 +628,18 @@ fn pretty_yaml_is_sorted_and_indented_as_its_own_writer_does() {
 }
 
 #[test]
+fn a_line_that_ended_with_its_text_is_not_ended_again() {
+    gives(&[
+        (r#"{{ toYaml (dict "a" "x\ny\u2028" "b" 1) }}"#, "a: |\n  x\n  y\u{2028}b: 1"),
+        (r#"{{ toYaml (list "x\n\u2029" "y\n\u2028\n" 1) }}"#, "- |+\n  x\n\u{2029}- |+\n  y\n\u{2028}\n- 1"),
+        (r#"{{ toYaml (dict "x\ny\u2028" 1) }}"#, "? |\n  x\n  y\u{2028}: 1"),
+        (r#"{{ toYamlPretty (dict "a" (dict "b" "x\n\u2028") "c" 1) }}"#, "a:\n  b: |+\n    x\n\u{2028}c: 1"),
+        (r#"{{ toYamlPretty (list "x\n\u2029\n" "y\n\n" 1) }}"#, "- |+\n  x\n\u{2029}\n- |+\n  y\n\n- 1"),
+        (r#"{{ toYamlPretty (dict "x\ny\u2028" 1) }}"#, "? |\n  x\n  y\u{2028}: 1"),
+    ]);
+}
+
+#[test]
 fn the_json_of_yaml_is_read_as_yaml() {
     fails(&[
         (r#"{{ mustToYaml (dict "a\u0085b" 1) }}"#, "yaml: line 1: did not find expected ',' or '}'"),

@@ -36,9 +36,7 @@ fn write(value: &Value, out: &mut String, width: usize, keys: Keys) -> Result<()
         Value::Seq(items) if !items.is_empty() => writer.sequence(items, 0, true)?,
         other => writer.inline(other, INDENT)?,
     }
-    if !writer.out.ends_with('\n') {
-        writer.out.push('\n');
-    }
+    writer.end_line();
     Ok(())
 }
 
@@ -140,10 +138,15 @@ impl Writer<'_> {
     }
 
     fn new_line(&mut self, indent: usize) {
-        if !self.out.ends_with('\n') && !self.out.is_empty() {
+        self.end_line();
+        self.start_at(indent);
+    }
+
+    /// Ends the line unless it is empty: a block scalar may end with any line break, and what follows stands behind that.
+    fn end_line(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with(is_break) {
             self.out.push('\n');
         }
-        self.start_at(indent);
     }
 
     fn mapping(&mut self, map: &Map, indent: usize, mut on_line: bool) -> Result<(), ScalarError> {
