@@ -628,6 +628,24 @@ fn pretty_yaml_is_sorted_and_indented_as_its_own_writer_does() {
 }
 
 #[test]
+fn width_and_precision_hold_for_go_syntax_too() {
+    gives(&[
+        (
+            r#"{{ printf "[%#.v|%#.4v|%#40.36v]" (toDate "2006" "1999") (toDate "2006" "1999") (toDate "2006" "1999") }}"#,
+            "[|time|    time.Date(1999, time.January, 1, 0, ]",
+        ),
+        (
+            r#"{{ $b := .Files.GetBytes "a.txt" }}{{ printf "%#6v %#.3v" $b (list $b) }}"#,
+            "[]byte{  0x6f,   0x6e,   0x65,    0xa} []interface {}{[]uint8{0x06f, 0x06e, 0x065, 0x00a}}",
+        ),
+        (
+            r#"{{ printf "%p" (dict) | hasPrefix "0x" }} {{ printf "%#p" (list 1) | hasPrefix "0x" }}"#,
+            "true false",
+        ),
+    ]);
+}
+
+#[test]
 fn a_line_that_ended_with_its_text_is_not_ended_again() {
     gives(&[
         (r#"{{ toYaml (dict "a" "x\ny\u2028" "b" 1) }}"#, "a: |\n  x\n  y\u{2028}b: 1"),

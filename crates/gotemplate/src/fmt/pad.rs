@@ -75,8 +75,6 @@ impl Printer<'_> {
         } else {
             quote_into(text, self.flags.plus, &mut quoted);
         }
-        let zero = std::mem::take(&mut self.flags.zero);
-        self.flags.zero = zero;
         self.pad(&quoted);
     }
 

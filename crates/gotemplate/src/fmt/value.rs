@@ -4,6 +4,9 @@ use super::Printer;
 use crate::object::Object;
 use crate::value::{Dict, ListType, Value};
 
+/// Where things are, as far as a template can tell: only the address of nil is that of Go.
+const ADDRESS: i64 = 0x2a00_0000_0000;
+
 impl Printer<'_> {
     /// A value that is an argument itself.
     pub(super) fn argument(&mut self, value: &Value, verb: u8) {
@@ -14,13 +17,18 @@ impl Printer<'_> {
                 let name = value.type_name();
                 self.string(name.as_bytes(), b's');
             }
-            // An address, of which only that of nil is known here.
-            (value, b'p') if value.is_nil() => {
-                self.flags.sharp = !self.flags.sharp;
-                self.integer(0, false, b'x');
-            }
+            (value, b'p') => match value.kind_name() {
+                "ptr" | "map" | "slice" => self.address(if value.is_nil() { 0 } else { ADDRESS }),
+                _ => self.bad_verb(verb, value),
+            },
             _ => self.value(value, verb, 0),
         }
+    }
+
+    fn address(&mut self, address: i64) {
+        self.flags.sharp = !self.flags.sharp;
+        self.integer(address, false, b'x');
+        self.flags.sharp = !self.flags.sharp;
     }
 
     fn value(&mut self, value: &Value, verb: u8, depth: usize) {
@@ -87,13 +95,11 @@ impl Printer<'_> {
             if i > 0 {
                 self.out.extend_from_slice(if sharp { b", " } else { b" " });
             }
-            match (plain, sharp) {
-                (true, true) => self.out.extend_from_slice(format!("{b:#x}").as_bytes()),
-                (true, false) => _ = self.integer(i64::from(*b), false, b'v'),
-                (false, _) => {
-                    let byte = Value::Int(crate::value::IntKind::Uint8, i64::from(*b));
-                    self.value(&byte, verb, depth + 1);
-                }
+            if plain {
+                self.integer(i64::from(*b), false, b'v');
+            } else {
+                let byte = Value::Int(crate::value::IntKind::Uint8, i64::from(*b));
+                self.value(&byte, verb, depth + 1);
             }
         }
         self.out.push(if sharp { b'}' } else { b']' });
@@ -147,8 +153,7 @@ impl Printer<'_> {
             && !self.bare
             && let Some(text) = object.go_text()
         {
-            self.out.extend_from_slice(text.as_bytes());
-            return true;
+            return self.string(text.as_bytes(), b's');
         }
         if !self.flags.sharp_v
             && !self.bare
@@ -170,12 +175,14 @@ impl Printer<'_> {
         }
         let pointer = object.type_name().starts_with('*');
         if pointer && depth > 0 {
-            // An address; under other verbs than those of numbers, what is there.
-            let numeric = matches!(verb, b'v' | b'p' | b'b' | b'o' | b'd' | b'x' | b'X');
-            if numeric {
-                self.out.extend_from_slice(b"0x2a0000000000");
-            }
-            return numeric;
+            return match verb {
+                b'v' => {
+                    self.address(ADDRESS);
+                    true
+                }
+                b'b' | b'o' | b'd' | b'x' | b'X' => self.integer(ADDRESS, false, verb),
+                _ => false,
+            };
         }
         if pointer {
             self.out.push(b'&');
