@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gotemplate::{Exec, Functions, Limits, MissingKey, Parsed, Set, Value};
+use oracle::Random;
 
 const TOKENS: &[&str] = &[
     "{{",
@@ -131,28 +132,16 @@ const ACTIONS: &[&str] = &[
     "{{ or O O }}",
 ];
 
-struct Random(u64);
+struct Writer(Random);
 
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % end.max(1) as u64) as usize
-    }
-
-    fn pick(&mut self, all: &[&'static str]) -> &'static str {
-        all[self.below(all.len())]
-    }
-
+impl Writer {
     fn bytes(&mut self) -> Vec<u8> {
         let mut text = Vec::new();
-        for _ in 0..self.below(30) {
-            match self.below(3) {
-                0 => text.push(self.below(256) as u8),
+        for _ in 0..self.0.below(30) {
+            match self.0.below(3) {
+                0 => text.push(self.0.below(256) as u8),
                 1 => text.extend_from_slice(b"{{"),
-                _ => text.extend_from_slice(self.pick(TOKENS).as_bytes()),
+                _ => text.extend_from_slice(self.0.pick(TOKENS).as_bytes()),
             }
         }
         text
@@ -160,19 +149,19 @@ impl Random {
 
     fn tokens(&mut self) -> Vec<u8> {
         let mut text = String::from("{{ ");
-        for _ in 0..self.below(25) {
-            text += self.pick(TOKENS);
-            text += self.pick(&["", " ", " "]);
+        for _ in 0..self.0.below(25) {
+            text += self.0.pick(TOKENS);
+            text += self.0.pick(&["", " ", " "]);
         }
-        text += self.pick(&[" }}", "", " }}{{ end }}"]);
+        text += self.0.pick(&[" }}", "", " }}{{ end }}"]);
         text.into_bytes()
     }
 
     fn action(&mut self, depth: usize) -> String {
         let mut text = String::new();
-        for c in self.pick(ACTIONS).chars() {
+        for c in self.0.pick(ACTIONS).chars() {
             match c {
-                'O' => text += self.pick(OPERANDS),
+                'O' => text += self.0.pick(OPERANDS),
                 'B' if depth > 0 => text += &self.action(depth - 1),
                 'B' => {}
                 c => text.push(c),
@@ -183,7 +172,7 @@ impl Random {
 
     fn actions(&mut self) -> Vec<u8> {
         let mut text = String::from("{{ $x := 1 }}");
-        for _ in 0..1 + self.below(5) {
+        for _ in 0..1 + self.0.below(5) {
             text += &self.action(3);
         }
         text.into_bytes()
@@ -225,15 +214,15 @@ fn main() -> ExitCode {
         }
     };
     let functions = Functions::new();
-    let mut random = Random(number("--seed", 1));
+    let mut writer = Writer(Random::new(number("--seed", 1)));
     let end = Instant::now() + Duration::from_secs(number("--seconds", 60));
     let (mut cases, mut parsed) = (0u64, 0u64);
     while Instant::now() < end {
         let part = parts[(cases % parts.len() as u64) as usize];
         let text = match part {
-            "lexer" => random.bytes(),
-            "parser" => random.tokens(),
-            _ => random.actions(),
+            "lexer" => writer.bytes(),
+            "parser" => writer.tokens(),
+            _ => writer.actions(),
         };
         match catch_unwind(AssertUnwindSafe(|| run(&text, &functions))) {
             Ok(good) => parsed += u64::from(good),

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::case::Case;
 use crate::manifests;
-use crate::random::Random;
 use crate::schemas;
+use oracle::Random;
 
 const KEYS: [&str; 8] = ["a", "b", "c", "enabled", "name", "list", "data", "x-y"];
 const SUBS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];

@@ -9,20 +9,21 @@
 mod case;
 mod grammar;
 mod manifests;
-mod oracle;
-mod random;
 mod schemas;
 mod shrink;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use case::Case;
-use oracle::Oracle;
-use random::Random;
+use oracle::{Oracle, Random};
+use serde_json::Value as Json;
+
+/// How long the real Helm may take for a case.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Settings {
     seconds: u64,
@@ -63,7 +64,7 @@ enum Verdict {
 }
 
 fn run(settings: &Settings) -> Result<u64, String> {
-    let mut oracle = Oracle::start()?;
+    let mut oracle = real_helm()?;
     let folder = scratch()?;
     if std::env::var_os("FUZZ_PANICS").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
@@ -108,9 +109,25 @@ fn scratch() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// The real Helm, with no cluster and no configuration.
+fn real_helm() -> Result<Oracle, String> {
+    let nowhere = std::env::temp_dir().join("millrace-chart-fuzz-home");
+    let mut command = Command::new(oracle::tool("helmcommand")?);
+    command
+        .envs(["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"].map(|name| (name, &nowhere)))
+        .env("KUBECONFIG", "/nowhere")
+        .env("TZ", "UTC");
+    Oracle::start(command, PATIENCE)
+}
+
+/// What the real Helm prints, or its error; nothing when it died.
 fn theirs(case: &Case, folder: &Path, oracle: &mut Oracle) -> Result<Option<Outcome>, String> {
     let arguments = case.write(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(oracle.ask(&arguments).ok().map(|outcome| normal(&outcome, folder)))
+    let Ok(answer) = oracle.ask(Json::from(arguments)) else { return Ok(None) };
+    let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+    let error = text("error");
+    let outcome = if error.is_empty() { Ok(text("output")) } else { Err(error) };
+    Ok(Some(normal(&outcome, folder)))
 }
 
 fn ours(case: &Case, folder: &Path) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::random::Random;
+use oracle::Random;
 
 const KINDS: [&str; 16] = [
     "ConfigMap",

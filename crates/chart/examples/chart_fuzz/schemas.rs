@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::random::Random;
+use oracle::Random;
 
 const NAMES: [&str; 6] = ["a", "b", "enabled", "list", "alpha", "data"];
 

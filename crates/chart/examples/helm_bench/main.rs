@@ -13,17 +13,20 @@ mod process;
 mod synthetic;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use chart::{ArchiveLimits, Chart, CompiledChart, SchemaCheck, Table, to_json, unpack};
-use process::{Loop, fastest, peak_memory};
+use oracle::Oracle;
+use process::{fastest, peak_memory};
 use serde_json::{Value as Json, json};
 
 /// Helm and ours take turns, since the machine is not always as fast.
 const TURNS: usize = 3;
 /// Runs of each kind in a turn; the fastest of all counts.
 const RUNS: usize = 7;
+/// How long Helm's engine may take for a chart.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// With `--long`, for profilers.
 const LONG: usize = 400;
 /// Charts that render less than this are too small to tell anything.
@@ -67,7 +70,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         "{:44} {:>9} {:>9} {:>9} {:>7} {:>9} {:>7}",
         "chart/values", "output kB", "helm", "ours", "ratio", "compiled", "ratio"
     );
-    let mut helm_loop = arguments.helm_loop.as_deref().map(Loop::start).transpose()?;
+    let mut helm_loop =
+        arguments.helm_loop.as_deref().map(|path| Oracle::start(Command::new(path), PATIENCE)).transpose()?;
     let (mut ratios, mut compiled) = (Vec::new(), Vec::new());
     for case in &cases {
         let (mut first, mut again, mut theirs) = (f64::INFINITY, f64::INFINITY, f64::NAN);
@@ -170,7 +174,7 @@ impl Large {
         Ok((first, again))
     }
 
-    fn render_with_helm(&self, helm_loop: &mut Loop) -> Result<Duration, String> {
+    fn render_with_helm(&self, helm_loop: &mut Oracle) -> Result<Duration, String> {
         let archive = std::fs::read(&self.archive).map_err(|error| error.to_string())?;
         let files = unpack(&archive, &ArchiveLimits::default()).map_err(|error| error.to_string())?;
         let files: serde_json::Map<String, Json> =

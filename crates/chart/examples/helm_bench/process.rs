@@ -1,11 +1,8 @@
 //! Other programs, and what they take.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-use serde_json::Value as Json;
 
 /// How long the fastest of `runs` runs of a command takes.
 pub fn fastest(program: &Path, arguments: &[String], runs: usize) -> Result<Duration, String> {
@@ -47,40 +44,4 @@ fn peak(process: u32) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes / 1024.0)
-}
-
-/// The real engine, kept running.
-pub struct Loop {
-    child: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Loop {
-    pub fn start(program: &Path) -> Result<Loop, String> {
-        let mut child = Command::new(program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let (Some(questions), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("no pipes".to_owned());
-        };
-        Ok(Loop { child, questions, answers: BufReader::new(answers) })
-    }
-
-    pub fn ask(&mut self, question: &str) -> Result<Json, String> {
-        writeln!(self.questions, "{question}").map_err(|error| error.to_string())?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line).map_err(|error| error.to_string())?;
-        serde_json::from_str(&line).map_err(|error| error.to_string())
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -7,15 +7,15 @@
 
 #[path = "../fuzz/case.rs"]
 mod case;
-#[path = "../fuzz/oracle.rs"]
-mod oracle;
+#[path = "../fuzz/real.rs"]
+mod real;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use case::Case;
 use kustomize::{MemoryFileSystem, Options, build};
-use oracle::Oracle;
+use real::Kustomize;
 
 /// Runs of a size; the fastest counts.
 const RUNS: usize = 5;
@@ -31,8 +31,8 @@ fn main() -> ExitCode {
     }
     let sizes = after("--sizes").map_or("10,1000,2000,4000,8000,16000", String::as_str);
     let peer_limit = after("--peer-limit").and_then(|limit| limit.parse().ok()).unwrap_or(PEER_LIMIT);
-    let mut oracle = match Oracle::start() {
-        Ok(oracle) => oracle,
+    let mut real = match Kustomize::start() {
+        Ok(real) => real,
         Err(error) => {
             eprintln!("cannot start the real kustomize: {error}");
             return ExitCode::from(2);
@@ -46,12 +46,12 @@ fn main() -> ExitCode {
         let mut peer = "-".to_owned();
         let mut ratio = "-".to_owned();
         if size <= peer_limit && (size <= 1000 || size == 4000) {
-            let theirs = oracle.build(&case);
+            let theirs = real.build(&case);
             if theirs.as_deref() != ours(&case).as_deref() {
                 eprintln!("{size} resources: the outputs differ");
                 return ExitCode::FAILURE;
             }
-            if let Some(took) = oracle.last_build() {
+            if let Some(took) = real.last_build() {
                 peer = format!("{:.0}", took.as_secs_f64() * 1e3);
                 ratio = format!("{:.0}", took.as_secs_f64() * 1e3 / milliseconds);
             }

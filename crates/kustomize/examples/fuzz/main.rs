@@ -9,7 +9,7 @@
 mod case;
 mod grammar;
 mod known;
-mod oracle;
+mod real;
 mod save;
 mod shrink;
 
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use case::Case;
 use grammar::Random;
 use kustomize::{LoadRestrictions, MemoryFileSystem, Options, Reorder, RootDecoding, build};
-use oracle::Oracle;
+use real::Kustomize;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(30);
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let mut oracle = match Oracle::start() {
-        Ok(oracle) => oracle,
+    let mut real = match Kustomize::start() {
+        Ok(real) => real,
         Err(error) => {
             eprintln!("cannot start the real kustomize: {error}");
             return ExitCode::from(2);
@@ -61,16 +61,12 @@ fn main() -> ExitCode {
     let mut counts = Counts::default();
     while Instant::now() < end {
         let case = grammar::case(&mut Random::new(seed));
-        match compare(&case, &mut oracle) {
+        match compare(&case, &mut real) {
             Verdict::Same { output: true } => counts.outputs += 1,
             Verdict::Same { output: false } => {
                 counts.errors += 1;
                 if show_errors {
-                    println!(
-                        "seed {seed}: {:?}\n    ours: {:?}",
-                        oracle.build(&case).err(),
-                        ours(&case).err()
-                    );
+                    println!("seed {seed}: {:?}\n    ours: {:?}", real.build(&case).err(), ours(&case).err());
                 }
             }
             Verdict::Varies => counts.varying += 1,
@@ -78,9 +74,9 @@ fn main() -> ExitCode {
             Verdict::Different => {
                 counts.different += 1;
                 let small = shrink::shrink(case, |candidate| {
-                    matches!(compare(candidate, &mut oracle), Verdict::Different)
+                    matches!(compare(candidate, &mut real), Verdict::Different)
                 });
-                report(seed, &small, &mut oracle);
+                report(seed, &small, &mut real);
                 if !keep_going {
                     break;
                 }
@@ -129,9 +125,9 @@ enum Verdict {
     Different,
 }
 
-fn compare(case: &Case, oracle: &mut Oracle) -> Verdict {
+fn compare(case: &Case, real: &mut Kustomize) -> Verdict {
     let ours = ours(case);
-    let theirs = oracle.build(case);
+    let theirs = real.build(case);
     if ours.as_ref().is_err_and(|error| error == PANICKED) {
         return Verdict::Different;
     }
@@ -147,7 +143,7 @@ fn compare(case: &Case, oracle: &mut Oracle) -> Verdict {
         return Verdict::Known;
     }
     for _ in 0..REPEATS {
-        let again = oracle.build(case);
+        let again = real.build(case);
         if same(&again) || again.is_ok() != theirs.is_ok() || again.ok() != theirs.as_ref().ok().cloned() {
             return Verdict::Varies;
         }
@@ -180,8 +176,8 @@ fn ours(case: &Case) -> Result<String, String> {
     }
 }
 
-fn report(seed: u64, case: &Case, oracle: &mut Oracle) {
-    let (theirs, ours) = (oracle.build(case), ours(case));
+fn report(seed: u64, case: &Case, real: &mut Kustomize) {
+    let (theirs, ours) = (real.build(case), ours(case));
     println!("==== seed {seed}, path {:?}, reorder {}", case.path, case.reorder);
     for (path, content) in &case.files {
         println!("-- {path} --\n{content}");

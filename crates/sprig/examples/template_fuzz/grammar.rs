@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::functions::{FUNCTIONS, Signature};
 use crate::idioms;
 use crate::oddities;
-use crate::random::Random;
 use crate::texts;
 use crate::tree::{Kind, Part};
+use oracle::Random;
 
 /// A chart to render: one file of templates, one of helpers, and the user's values.
 #[derive(Clone)]

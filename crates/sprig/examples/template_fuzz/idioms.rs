@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::grammar::{Case, value};
-use crate::random::Random;
 use crate::texts;
 use crate::tree::{Kind, Part};
+use oracle::Random;
 
 const HELPERS: &[&str] = &[
     r#"{{/* Name of the chart. */}}

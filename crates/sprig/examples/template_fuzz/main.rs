@@ -13,8 +13,6 @@ mod functions;
 mod grammar;
 mod idioms;
 mod oddities;
-mod oracle;
-mod random;
 mod texts;
 mod tree;
 
@@ -24,18 +22,20 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use gotemplate::DictType;
+use oracle::{Oracle, Random};
 use serde_json::{Value as Json, json};
 use sprig::context::{Capabilities, files, values};
 use sprig::{Limits, Options, Scope, Str, Templates, Value};
 
 use grammar::Case;
-use oracle::Oracle;
-use random::Random;
 use tree::{Kind, Part};
 
 const CHART: &str = "apiVersion: v2\nname: t\nversion: 0.1.0\n";
 const FILES: [(&str, &str); 3] = [("a.txt", "one\ntwo\n"), ("conf/b.txt", "b: é\n\nlast"), ("conf/c.d", "")];
 const FILE: &str = "t/templates/t.yaml";
+/// How long the real engine may take for a case, and how much memory, in KiB: nothing limits it otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+const MEMORY: u32 = 3_000_000;
 const PANICKED: &str = "it panicked";
 
 struct Settings {
@@ -81,7 +81,7 @@ impl World {
             \"minor\" .KubeVersion.Minor \"versions\" .APIVersions \"helm\" .HelmVersion.Version \"go\" .HelmVersion.GoVersion \
             \"client\" .HelmVersion.KubeClientVersion | toJson }}{{ end }}";
         let files = json!({"Chart.yaml": CHART, "templates/t.yaml": template});
-        let text = theirs(&oracle.ask(&json!({"files": files}))?)?;
+        let text = theirs(&oracle.ask(json!({"files": files}))?)?;
         serde_json::from_str(&text).map(World).map_err(|error| format!("{text}: {error}"))
     }
 
@@ -105,7 +105,9 @@ enum Verdict {
 }
 
 fn run(settings: &Settings) -> Result<u64, String> {
-    let mut oracle = Oracle::start()?;
+    let mut real = oracle::limited(&oracle::tool("helmloop")?, MEMORY);
+    real.env("TZ", "UTC");
+    let mut oracle = Oracle::start(real, PATIENCE)?;
     let world = World::ask(&mut oracle)?;
     if std::env::var_os("FUZZ_PANICS").is_none() {
         std::panic::set_hook(Box::new(|_| {}));
@@ -191,7 +193,7 @@ fn theirs(answer: &Json) -> Result<String, String> {
 }
 
 fn compare(case: &Case, oracle: &mut Oracle, world: &World, settings: &Settings) -> Verdict {
-    let Ok(answer) = oracle.ask(&question(case, 1)) else { return Verdict::Died };
+    let Ok(answer) = oracle.ask(question(case, 1)) else { return Verdict::Died };
     let ours = ours(case, world);
     if same(&ours, &theirs(&answer), settings) {
         return if ours.is_ok() { Verdict::Output } else { Verdict::Failure };
@@ -200,12 +202,12 @@ fn compare(case: &Case, oracle: &mut Oracle, world: &World, settings: &Settings)
         return Verdict::Known;
     }
     // Again, in case that time or the order of maps matters.
-    let Ok(answer) = oracle.ask(&question(case, 200)) else { return Verdict::Died };
+    let Ok(answer) = oracle.ask(question(case, 200)) else { return Verdict::Died };
     if answer["same"] != true || same(&self::ours(case, world), &theirs(&answer), settings) {
         return Verdict::Random;
     }
     // In another process, in case that addresses matter.
-    match oracle.restart().and_then(|()| oracle.ask(&question(case, 1))) {
+    match oracle.restart().and_then(|()| oracle.ask(question(case, 1))) {
         Ok(other) if theirs(&other) != theirs(&answer) => Verdict::Random,
         Ok(_) => Verdict::Different,
         Err(_) => Verdict::Died,
@@ -447,7 +449,7 @@ fn report(seed: u64, case: &Case, oracle: &mut Oracle, world: &World) {
         Ok(text) => Json::from(text).to_string(),
         Err(error) => format!("error {}", Json::from(error)),
     };
-    match oracle.ask(&question(case, 1)) {
+    match oracle.ask(question(case, 1)) {
         Ok(answer) => println!("  real     {}", show(theirs(&answer))),
         Err(error) => println!("  real     {error}"),
     }

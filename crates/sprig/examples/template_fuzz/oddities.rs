@@ -1,7 +1,7 @@
 //! Objects that few templates give to functions: parts of the context, numbers and lists of each of Go's types, times,
 //! versions, and texts that are not UTF-8.
 
-use crate::random::Random;
+use oracle::Random;
 
 const OBJECTS: &[&str] = &[
     "nil",

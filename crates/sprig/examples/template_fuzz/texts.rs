@@ -1,6 +1,6 @@
 //! Texts of the kinds that functions take.
 
-use crate::random::Random;
+use oracle::Random;
 
 const PIECES: &[&str] = &[
     "a",

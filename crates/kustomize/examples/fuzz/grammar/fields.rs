@@ -1,10 +1,10 @@
 //! The fields of a kustomization, except for lists that have a module of their own.
 
 use super::patches::selector;
-use super::random::Random;
 use super::resources::{Known, NAMES, NAMESPACES};
 use super::style::{Node, map, raw, seq, stream, text};
 use super::{generators, patches, replacements};
+use oracle::Random;
 
 /// Adds up to `limit` fields to a kustomization in `dir`.
 pub fn add(

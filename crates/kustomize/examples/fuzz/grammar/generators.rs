@@ -1,8 +1,8 @@
 //! `configMapGenerator`, `secretGenerator`, `generatorOptions`, and what they read.
 
-use super::random::Random;
 use super::resources::{Known, NAMES, NAMESPACES};
 use super::style::{Node, map, raw, seq, text};
+use oracle::Random;
 
 const LITERALS: &[&str] = &[
     "a=b",

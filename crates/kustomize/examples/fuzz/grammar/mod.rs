@@ -5,14 +5,13 @@
 mod fields;
 mod generators;
 mod patches;
-mod random;
 mod replacements;
 mod resources;
 mod scalars;
 mod schemas;
 mod style;
 
-pub use random::Random;
+pub use oracle::Random;
 use resources::Known;
 use style::{Node, map, seq, stream, text};
 

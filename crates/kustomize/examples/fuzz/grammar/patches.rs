@@ -1,9 +1,9 @@
 //! Patches: strategic merge and JSON 6902, inline and in files, in every field that takes them.
 
-use super::random::Random;
 use super::resources::{IMAGES, Known, NAMES, container};
 use super::scalars;
 use super::style::{Node, Style, map, raw, seq, text};
+use oracle::Random;
 
 /// A selector of objects.
 pub fn selector(random: &mut Random, known: &Known) -> Node {

@@ -1,9 +1,9 @@
 //! `replacements` and `vars`.
 
 use super::patches::{selector, selector_of};
-use super::random::Random;
 use super::resources::Known;
 use super::style::{Node, map, raw, seq, text};
+use oracle::Random;
 
 fn source_path(random: &mut Random, kind: &str) -> &'static str {
     let paths: &[&str] = match kind {

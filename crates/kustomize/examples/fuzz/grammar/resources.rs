@@ -1,8 +1,8 @@
 //! Objects: the kinds that kustomize knows something about, and some that it does not.
 
-use super::random::Random;
 use super::scalars;
 use super::style::{Node, map, raw, seq, text};
+use oracle::Random;
 
 /// Names that occur everywhere, so that references meet.
 pub const NAMES: &[&str] = &["web", "api", "db", "cache", "web-config"];

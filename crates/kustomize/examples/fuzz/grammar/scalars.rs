@@ -1,7 +1,7 @@
 //! Scalars that are written, read or shown in a special way.
 
-use super::random::Random;
 use super::style::{Node, raw, text};
+use oracle::Random;
 
 /// As they stand on a line, also in a flow collection.
 const RAW: &[&str] = &[

@@ -1,6 +1,6 @@
 //! `openapi` and `crds`.
 
-use super::random::Random;
+use oracle::Random;
 
 /// An OpenAPI document with merge keys for `Thing`.
 pub fn openapi(random: &mut Random) -> String {

@@ -1,6 +1,6 @@
 //! Trees, and the many ways to write one in YAML.
 
-use super::random::Random;
+use oracle::Random;
 
 /// A node of YAML.
 #[derive(Debug, Clone, PartialEq)]

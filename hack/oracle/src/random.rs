@@ -1,5 +1,6 @@
-//! A small generator of random numbers: cases must repeat from their seed.
+//! Random numbers.
 
+/// A small generator of random numbers (splitmix64): the same seed gives the same numbers on every machine.
 pub struct Random(u64);
 
 fn mixed(mut z: u64) -> u64 {
@@ -9,6 +10,8 @@ fn mixed(mut z: u64) -> u64 {
 }
 
 impl Random {
+    /// Begins at `seed`.
+    #[must_use]
     pub fn new(seed: u64) -> Random {
         // Mixed, or the numbers of one seed would be those of the one before, moved by one.
         Random(mixed(seed.wrapping_add(0x5851_f42d_4c95_7f2d)))
@@ -19,7 +22,7 @@ impl Random {
         mixed(self.0)
     }
 
-    /// Less than `end`.
+    /// A number less than `end`, or 0.
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
     }
@@ -29,22 +32,34 @@ impl Random {
         self.below(100) < percent
     }
 
+    /// True once in `n` times.
+    pub fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    /// One of the choices.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[expect(clippy::indexing_slicing, reason = "as said")]
     pub fn pick<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
         all[self.below(all.len())]
     }
 
+    /// Any integer; small ones are more likely.
     pub fn integer(&mut self) -> i64 {
         match self.below(8) {
             0 => 0,
             1 => 1,
             2 => -1,
             3 => self.next().cast_signed(),
-            4 => i64::from(self.next() as i32),
+            4 => i64::from(self.next() as u32 as i32),
             5 => self.below(100) as i64 - 50,
             _ => self.below(12) as i64,
         }
     }
 
+    /// Any finite number; those that people write are more likely.
     pub fn float(&mut self) -> f64 {
         match self.below(7) {
             0 => self.below(1000) as f64 / 8.0,
