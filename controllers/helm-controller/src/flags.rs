@@ -6,7 +6,7 @@ use artifact::Algorithm;
 use clap::{Args, Parser, Subcommand};
 use runtime::CommandLine;
 use runtime::gates::{Gate, Gates};
-use runtime::options::{Binary, IntervalOptions, Options, go_bool, go_duration};
+use runtime::options::{ApplyOptions, Binary, IntervalOptions, Options, go_duration};
 
 use crate::command::{diff, template};
 
@@ -55,6 +55,9 @@ pub struct Flags {
     /// Flags of controllers with intervals.
     #[command(flatten)]
     pub intervals: IntervalOptions,
+    /// Flags of controllers that apply.
+    #[command(flatten)]
+    pub apply: ApplyOptions,
     /// Flags of this one.
     #[command(flatten)]
     pub own: Own,
@@ -80,24 +83,12 @@ pub struct Own {
     /// How long actions in progress may take after the signal to stop.
     #[arg(long, default_value = "600s", value_name = "DURATION", value_parser = go_duration)]
     pub graceful_shutdown_timeout: Duration,
-    /// How often a failed chart download is repeated.
-    #[arg(long, default_value = "9", value_name = "N")]
-    pub http_retry: u32,
     /// How long a chart download may stand still.
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = go_duration)]
     pub http_timeout: Duration,
-    /// Refuse sources in other namespaces.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub no_cross_namespace_refs: bool,
-    /// ServiceAccount for kubeconfigs that name none.
-    #[arg(long, default_value = "", value_name = "NAME")]
-    pub default_kubeconfig_service_account: String,
     /// Algorithm of the digests in the history: sha256, sha384, sha512, blake3.
     #[arg(long, default_value = "sha256", value_name = "ALGORITHM", value_parser = algorithm)]
     pub snapshot_digest_algo: Algorithm,
-    /// Field manager whose fields are taken over; may be repeated.
-    #[arg(long, value_name = "NAME", action = clap::ArgAction::Append, value_delimiter = ',')]
-    pub override_manager: Vec<String>,
     /// Percentage of the memory limit from which on the process shuts down in good time. With gate OOMWatch.
     #[arg(long, default_value = "95", value_name = "PERCENT")]
     pub oom_watch_memory_threshold: u8,
@@ -110,12 +101,6 @@ pub struct Own {
     /// File with the use of memory; that of the control group when empty. With gate OOMWatch.
     #[arg(long, default_value = "", value_name = "PATH")]
     pub oom_watch_current_memory_path: String,
-    /// Accepted for compatibility. Commands in kubeconfigs are never run.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub insecure_kubeconfig_exec: bool,
-    /// Let kubeconfigs of Secrets switch certificate checks off.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub insecure_kubeconfig_tls: bool,
 }
 
 fn algorithm(text: &str) -> Result<Algorithm, String> {
@@ -147,11 +132,7 @@ impl Flags {
     pub fn gates(&self) -> Result<Gates, Error> {
         self.intervals.validate()?;
         let gates = Gates::new(GATES, &self.common.feature_gates)?;
-        if !self.own.default_kubeconfig_service_account.is_empty()
-            && !gates.enabled("ObjectLevelWorkloadIdentity")
-        {
-            return Err(Error::NeedsGate("--default-kubeconfig-service-account"));
-        }
+        self.apply.validate(&gates)?;
         Ok(gates)
     }
 }
@@ -165,9 +146,6 @@ pub enum Error {
     /// The HTTP client could not be made.
     #[error("cannot make the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
-    /// A flag that means nothing without a gate.
-    #[error("{0} needs --feature-gates=ObjectLevelWorkloadIdentity=true")]
-    NeedsGate(&'static str),
 }
 
 #[cfg(test)]
@@ -198,8 +176,8 @@ mod tests {
             "--snapshot-digest-algo=blake3",
             "--feature-gates=OOMWatch=true,AllowDNSLookups=true",
         ]);
-        assert!(flags.own.no_cross_namespace_refs && flags.command.is_none());
-        assert_eq!((flags.common.concurrent, flags.own.http_retry), (4, 9));
+        assert!(flags.apply.no_cross_namespace_refs && flags.command.is_none());
+        assert_eq!((flags.common.concurrent, flags.apply.http_retry), (4, 9));
         assert_eq!(flags.grace(), Duration::from_secs(600));
         assert_eq!(flags.own.snapshot_digest_algo, Algorithm::Blake3);
         assert!(flags.gates().unwrap().enabled("OOMWatch"));

@@ -35,7 +35,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     let controller =
         Controller::<HelmRelease>::new(client.clone(), &process.metrics, process.settings("helmrelease"));
     let mut policy = Policy::new(MANAGER, "helm.toolkit.fluxcd.io");
-    policy.override_managers.clone_from(&own.override_manager);
+    policy.override_managers.clone_from(&flags.apply.override_manager);
     let targets = Targets::new(policy, Arc::new(|_| ()));
     let sources =
         Sources::new(client.clone(), gates.enabled("DirectSourceFetch"), gates.enabled("ExternalArtifact"));
@@ -44,7 +44,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         store: controller.store(),
         client: client.clone(),
         sources: sources.clone(),
-        fetcher: fetcher_with(&flags, flags.own.http_retry)?,
+        fetcher: fetcher_with(&flags, flags.apply.http_retry)?,
         identities: Identities::new(
             process.clients.clone(),
             targets,
@@ -90,7 +90,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
 /// How the flags and gates have it.
 pub fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
     Behaviour {
-        no_cross_namespace_refs: flags.own.no_cross_namespace_refs,
+        no_cross_namespace_refs: flags.apply.no_cross_namespace_refs,
         external_artifact: gates.enabled("ExternalArtifact"),
         additive_dependency_check: gates.enabled("AdditiveCELDependencyCheck"),
         requeue_dependency: flags.intervals.requeue_dependency,
@@ -99,16 +99,16 @@ pub fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
         helm_3: gates.enabled("UseHelm3Defaults"),
         dns: gates.enabled("AllowDNSLookups"),
         algorithm: flags.own.snapshot_digest_algo,
-        override_managers: flags.own.override_manager.clone(),
+        override_managers: flags.apply.override_manager.clone(),
     }
 }
 
 /// What references to other clusters may do.
 pub fn allow(flags: &Flags, gates: &runtime::Gates) -> Allow {
     Allow {
-        insecure_tls: flags.own.insecure_kubeconfig_tls,
+        insecure_tls: flags.apply.insecure_kubeconfig_tls,
         object_level_identity: gates.enabled("ObjectLevelWorkloadIdentity"),
-        default_account: flags.own.default_kubeconfig_service_account.clone(),
+        default_account: flags.apply.default_kubeconfig_service_account.clone(),
     }
 }
 

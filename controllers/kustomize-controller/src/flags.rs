@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use runtime::CommandLine;
 use runtime::gates::{Gate, Gates};
-use runtime::options::{Binary, IntervalOptions, Options, go_bool};
+use runtime::options::{ApplyOptions, Binary, IntervalOptions, Options, go_bool};
 
 use crate::command;
 
@@ -39,6 +39,9 @@ pub struct Flags {
     /// Flags of controllers with intervals.
     #[command(flatten)]
     pub intervals: IntervalOptions,
+    /// Flags of controllers that apply.
+    #[command(flatten)]
+    pub apply: ApplyOptions,
     /// Flags of this one.
     #[command(flatten)]
     pub own: Own,
@@ -62,36 +65,18 @@ pub struct Own {
     /// Refuse bases and resources that are not in the artifact.
     #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
     pub no_remote_bases: bool,
-    /// How often a failed artifact download is repeated.
-    #[arg(long, default_value = "9", value_name = "N")]
-    pub http_retry: u32,
-    /// Refuse sources in other namespaces.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub no_cross_namespace_refs: bool,
     /// ServiceAccount for decryption of Kustomizations that name none.
     #[arg(long, default_value = "", value_name = "NAME")]
     pub default_decryption_service_account: String,
-    /// ServiceAccount for kubeconfigs that name none.
-    #[arg(long, default_value = "", value_name = "NAME")]
-    pub default_kubeconfig_service_account: String,
     /// Secret in the controller's namespace with age keys for Kustomizations that name none.
     #[arg(long, default_value = "", value_name = "NAME")]
     pub sops_age_secret: String,
     /// ConfigMap in the controller's namespace that lists Vault instances.
     #[arg(long, default_value = "", value_name = "NAME")]
     pub sops_vault_configmap: String,
-    /// Field manager whose fields are taken over; may be repeated.
-    #[arg(long, value_name = "NAME", action = clap::ArgAction::Append, value_delimiter = ',')]
-    pub override_manager: Vec<String>,
     /// Kinds applied in a stage of their own, as group/Kind, comma-separated.
     #[arg(long, default_value = "", value_name = "KINDS")]
     pub custom_apply_stage_kinds: String,
-    /// Accepted for compatibility. Commands in kubeconfigs are never run.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub insecure_kubeconfig_exec: bool,
-    /// Let kubeconfigs of Secrets switch certificate checks off.
-    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
-    pub insecure_kubeconfig_tls: bool,
 }
 
 impl CommandLine for Flags {
@@ -113,14 +98,9 @@ impl Flags {
         self.intervals.validate()?;
         let gates = Gates::new(GATES, &self.common.feature_gates)?;
         let stages = object::CustomStages::parse(&self.own.custom_apply_stage_kinds)?;
-        for (flag, value) in [
-            ("--default-decryption-service-account", &self.own.default_decryption_service_account),
-            ("--default-kubeconfig-service-account", &self.own.default_kubeconfig_service_account),
-        ] {
-            if !value.is_empty() && !gates.enabled("ObjectLevelWorkloadIdentity") {
-                return Err(Error::NeedsGate(flag));
-            }
-        }
+        self.apply.validate(&gates)?;
+        gates
+            .account("--default-decryption-service-account", &self.own.default_decryption_service_account)?;
         Ok((gates, stages))
     }
 }
@@ -137,9 +117,6 @@ pub enum Error {
     /// The HTTP client could not be made.
     #[error("cannot make the HTTP client: {0}")]
     Http(#[from] reqwest::Error),
-    /// A flag that means nothing without a gate.
-    #[error("{0} needs --feature-gates=ObjectLevelWorkloadIdentity=true")]
-    NeedsGate(&'static str),
 }
 
 #[cfg(test)]
@@ -165,9 +142,9 @@ mod tests {
             "--override-manager=a",
             "--override-manager=b",
         ]);
-        assert!(flags.own.no_cross_namespace_refs && flags.own.no_remote_bases && flags.command.is_none());
-        assert_eq!((flags.common.concurrent, flags.own.concurrent_ssa, flags.own.http_retry), (4, 4, 9));
-        assert_eq!(flags.own.override_manager, ["a", "b"]);
+        assert!(flags.apply.no_cross_namespace_refs && flags.own.no_remote_bases && flags.command.is_none());
+        assert_eq!((flags.common.concurrent, flags.own.concurrent_ssa, flags.apply.http_retry), (4, 4, 9));
+        assert_eq!(flags.apply.override_manager, ["a", "b"]);
         assert!(flags.validate().is_ok());
     }
 

@@ -32,7 +32,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
     let store = controller.store();
 
     let mut policy = Policy::new("kustomize-controller", "kustomize.toolkit.fluxcd.io");
-    policy.override_managers.clone_from(&own.override_manager);
+    policy.override_managers.clone_from(&flags.apply.override_manager);
     policy.concurrency = own.concurrent_ssa;
     policy.custom_stages = custom_stages;
     policy.migrate_api_version = gates.enabled("MigrateAPIVersion");
@@ -47,9 +47,9 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         })
     };
     let allow = Allow {
-        insecure_tls: own.insecure_kubeconfig_tls,
+        insecure_tls: flags.apply.insecure_kubeconfig_tls,
         object_level_identity: gates.enabled("ObjectLevelWorkloadIdentity"),
-        default_account: own.default_kubeconfig_service_account.clone(),
+        default_account: flags.apply.default_kubeconfig_service_account.clone(),
     };
     let targets = Targets::new(policy, listener);
     let identities =
@@ -61,7 +61,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
         store,
         client: client.clone(),
         sources: sources.clone(),
-        fetcher: fetcher(own.http_retry)?,
+        fetcher: fetcher(flags.apply.http_retry)?,
         identities,
         writer: controller.writer("gotk-kustomize-controller"),
         events: process.events.clone(),
@@ -96,7 +96,7 @@ pub async fn run(flags: Flags, process: Process) -> Result<(), Error> {
 fn behaviour(flags: &Flags, gates: &runtime::Gates) -> Behaviour {
     Behaviour {
         rules: Rules {
-            no_cross_namespace_refs: flags.own.no_cross_namespace_refs,
+            no_cross_namespace_refs: flags.apply.no_cross_namespace_refs,
             external_artifact: gates.enabled("ExternalArtifact"),
             object_level_workload_identity: gates.enabled("ObjectLevelWorkloadIdentity"),
             additive_dependency_check: gates.enabled("AdditiveCELDependencyCheck"),

@@ -37,6 +37,18 @@ impl Gates {
         Ok(Self(gates))
     }
 
+    /// Checks a flag that names an account, which means nothing without the gate `ObjectLevelWorkloadIdentity`.
+    ///
+    /// # Errors
+    /// When the gate is off and `name` is not empty.
+    pub fn account(&self, flag: &'static str, name: &str) -> Result<(), Error> {
+        if name.is_empty() || self.enabled("ObjectLevelWorkloadIdentity") {
+            return Ok(());
+        }
+        let problem = "needs --feature-gates=ObjectLevelWorkloadIdentity=true".to_owned();
+        Err(Error::Flag { flag, problem })
+    }
+
     /// Whether a gate is on. A gate the controller does not know is off.
     #[must_use]
     pub fn enabled(&self, name: &str) -> bool {

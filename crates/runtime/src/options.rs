@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Arg, Args, CommandFactory, Parser};
 
-use crate::{gates::Gate, log};
+use crate::gates::{Gate, Gates};
+use crate::log;
 
 /// What distinguishes one controller's command line from another's.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +117,40 @@ impl IntervalOptions {
             });
         }
         Ok(())
+    }
+}
+
+/// The flags of the controllers that bring what they fetched into clusters: kustomize- and helm-controller.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = None)]
+pub struct ApplyOptions {
+    /// How often a failed download is repeated.
+    #[arg(long, default_value = "9", value_name = "N")]
+    pub http_retry: u32,
+    /// Refuse sources in other namespaces.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    pub no_cross_namespace_refs: bool,
+    /// ServiceAccount for kubeconfigs that name none.
+    #[arg(long, default_value = "", value_name = "NAME")]
+    pub default_kubeconfig_service_account: String,
+    /// Field manager whose fields are taken over; may be repeated.
+    #[arg(long, value_name = "NAME", action = clap::ArgAction::Append, value_delimiter = ',')]
+    pub override_manager: Vec<String>,
+    /// Accepted for compatibility. Commands in kubeconfigs are never run.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    pub insecure_kubeconfig_exec: bool,
+    /// Let kubeconfigs of Secrets switch certificate checks off.
+    #[arg(long, value_name = "BOOL", default_value = "false", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = go_bool)]
+    pub insecure_kubeconfig_tls: bool,
+}
+
+impl ApplyOptions {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// When there is a ServiceAccount for kubeconfigs without the gate that it needs.
+    pub fn validate(&self, gates: &Gates) -> Result<(), crate::Error> {
+        gates.account("--default-kubeconfig-service-account", &self.default_kubeconfig_service_account)
     }
 }
 
