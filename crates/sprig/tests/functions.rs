@@ -662,6 +662,11 @@ fn the_json_of_yaml_is_read_as_yaml() {
     fails(&[
         (r#"{{ mustToYaml (dict "a\u0085b" 1) }}"#, "yaml: line 1: did not find expected ',' or '}'"),
         (r#"{{ mustToYaml "x\u0085--- y" }}"#, "yaml: line 2: found unexpected document indicator"),
+        (r#"{{ mustToYaml (dict "a\u0085b" 1 "b" "\u007f") }}"#, "yaml: control characters are not allowed"),
+        (
+            r#"{{ mustToYaml (dict "a\u0085b" 1 "b" (repeat 600 "x") "c" "\u007f") }}"#,
+            "yaml: line 1: did not find expected ',' or '}'",
+        ),
         (
             r#"{{ $m := dict }}{{ mustToYaml (mergeOverwrite $m (dict "b" (list "a") "m" $m)) }}"#,
             "json: unsupported value: encountered a cycle via map[string]interface {}",

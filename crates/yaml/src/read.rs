@@ -87,7 +87,10 @@ pub fn has_separator(bytes: &[u8]) -> bool {
 /// # Errors
 /// The first thing that is not YAML, or beyond the limits, with its place in the text.
 pub fn read_first(bytes: &[u8], profile: Profile, limits: &ReadLimits) -> Result<Option<Value>, ReadError> {
-    build::first(&decode::decode(bytes, limits)?, 0, profile, limits)
+    match decode::decode(bytes, limits) {
+        Ok(text) => build::first(&text, 0, profile, limits),
+        Err(broken) => build::first_within(broken.before, profile, limits).unwrap_or(Err(broken.error)),
+    }
 }
 
 /// Reads the first document for somebody who looks at some `keys` of its mapping only, in any case of letters: other
@@ -111,7 +114,10 @@ pub fn read_first_keys(
     limits: &ReadLimits,
     keys: &[&str],
 ) -> Result<Option<Value>, ReadError> {
-    build::first_keys(&decode::decode(bytes, limits)?, profile, limits, keys)
+    match decode::decode(bytes, limits) {
+        Ok(text) => build::first_keys(&text, profile, limits, keys),
+        Err(_) => read_first(bytes, profile, limits),
+    }
 }
 
 /// Reads every document of a stream.

@@ -90,7 +90,7 @@ fn places(documents: Result<&[Value], &String>) -> Vec<(u32, u16)> {
 
 proptest! {
     #[test]
-    fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
         let _ = yaml::read_documents(&bytes, &ReadLimits::default());
         let _ = yaml::read_first(&bytes, Profile::V2, &ReadLimits::default());
     }
@@ -194,6 +194,35 @@ fn large_mappings_take_linear_work() {
     assert_eq!(map.len(), 20_000);
     assert_eq!(map.get("key-19999").and_then(Value::as_i64), Some(19_999));
     assert_eq!(yaml::to_yaml(&documents[0]).unwrap(), text);
+}
+
+#[test]
+fn what_comes_first_counts_by_pieces_of_512_bytes() {
+    let read = |start: &str, bytes_between: usize, end: &[u8]| {
+        let between = format!("# {}\n", "é".repeat(bytes_between / 2 - 1));
+        let text = [start.as_bytes(), between.as_bytes(), end].concat();
+        yaml::read_first(&text, Profile::V2, &ReadLimits::default()).map_err(|error| error.message)
+    };
+    let is = |found: Result<Option<Value>, String>, wanted: &str| {
+        assert_eq!(found.unwrap_err(), wanted);
+    };
+    for (end, wrong) in [
+        (&b"a: \x7f"[..], "control characters are not allowed"),
+        (b"a: \xff", "invalid leading UTF-8 octet"),
+        (b"a: \xc3(", "invalid trailing UTF-8 octet"),
+        (b"a: \xed\xa0\x80", "invalid Unicode character"),
+    ] {
+        is(read("x: [}\n", 400, end), wrong);
+        is(read("x: [}\n", 600, end), "did not find expected node content");
+        is(read("\u{feff}x: [}\n", 600, end), "did not find expected node content");
+        is(read("x: [\n", 600, end), wrong);
+        // The second document is nobody's business, unless it is there already.
+        is(read("x: 1\n---\n", 400, end), wrong);
+        assert_eq!(read("x: 1\n---\n", 600, end).map(|found| found.is_some()), Ok(true));
+    }
+    // What is cut off is an error for those who get there.
+    is(read("x: [}\n", 40, b"a: \xf0\x9f\x98"), "did not find expected node content");
+    is(read("x: 1\n", 40, b"a: \xf0\x9f\x98"), "incomplete UTF-8 octet sequence");
 }
 
 #[test]

@@ -19,6 +19,17 @@ pub(super) fn first(
     Builder::new(text, line, profile, limits).document(true)
 }
 
+/// As [`first`], where `text` goes on with something that cannot be read; none if that is met.
+pub(super) fn first_within(
+    text: &str,
+    profile: Profile,
+    limits: &ReadLimits,
+) -> Option<Result<Option<Value>, ReadError>> {
+    let mut builder = Builder::new(text, 0, profile, limits);
+    let document = builder.document(true);
+    (!builder.scanner.is_near_end()).then_some(document)
+}
+
 /// As [`first`], without the values of other keys than `keys`; everything if one of those is no value of JSON.
 pub(super) fn first_keys(
     text: &str,
@@ -566,7 +577,7 @@ impl<'a, 'k> Builder<'a, 'k> {
         }
         let key = match self.profile {
             Profile::V3 => key,
-            Profile::V2 => match self.string_key(key, &value, mark)? {
+            Profile::V2 => match self.string_key(key, &value, mark) {
                 Some(key) => key,
                 None => return Ok(()),
             },
@@ -593,9 +604,9 @@ impl<'a, 'k> Builder<'a, 'k> {
     }
 
     /// The key as sigs.k8s.io/yaml turns it into JSON.
-    fn string_key(&mut self, key: Scalar, value: &Value, mark: Mark) -> Result<Option<Scalar>, ReadError> {
+    fn string_key(&mut self, key: Scalar, value: &Value, mark: Mark) -> Option<Scalar> {
         let text = match key.resolve() {
-            Ok(Resolved::Str(_)) => return Ok(Some(key)),
+            Ok(Resolved::Str(_)) => return Some(key),
             Ok(Resolved::Int(value)) => value.to_string(),
             Ok(Resolved::Bool(value)) => value.to_string(),
             Ok(Resolved::Float(value)) => crate::number::yaml_float(value),
@@ -607,11 +618,14 @@ impl<'a, 'k> Builder<'a, 'k> {
                 let value = if value.is_null() { "<nil>".to_owned() } else { super::key::go_syntax(value) };
                 let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
                 self.later.get_or_insert(ReadError::at(0, 0, message));
-                return Ok(None);
+                return None;
             }
-            Err(error) => return Err(self.scanner.error_at(mark, error.to_string())),
+            Err(error) => {
+                self.later.get_or_insert(ReadError::at(0, 0, error.to_string()));
+                return None;
+            }
         };
-        Ok(Some(place(Scalar::str(text), mark)))
+        Some(place(Scalar::str(text), mark))
     }
 
     /// Adds what `<<` names in go-yaml v3: earlier mappings of a list win over later ones, own keys over all.

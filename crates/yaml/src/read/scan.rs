@@ -129,6 +129,11 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.position + ahead).copied().unwrap_or(0)
     }
 
+    /// Whether the scanner has come to the end of the text, or so near that it looks beyond it.
+    pub(super) fn is_near_end(&self) -> bool {
+        self.position + 4 > self.bytes.len()
+    }
+
     #[inline]
     pub(super) fn column(&self) -> usize {
         self.position - self.line_start
