@@ -1,7 +1,7 @@
 //! Text to tokens, on the rules of Go's lexer.
 
 use crate::quote::quote;
-use crate::text::decode_char;
+use crate::text::{decode_char, is_digit, is_letter};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -471,10 +471,7 @@ fn is(class: u8, b: u8) -> bool {
 }
 
 fn alphanumeric(c: char) -> bool {
-    c == '_'
-        || c.is_alphabetic()
-        || c.is_ascii_digit()
-        || (!c.is_ascii() && c.is_numeric() && c.is_ascii_digit())
+    c == '_' || is_letter(c) || is_digit(c)
 }
 
 /// Go's `%#U`.

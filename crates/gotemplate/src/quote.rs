@@ -29,6 +29,15 @@ pub fn quote(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A character in single quotes.
+#[must_use]
+pub fn quote_char(c: char) -> String {
+    let mut out = vec![b'\''];
+    escape_char(c, '\'', false, &mut out);
+    out.push(b'\'');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 fn hex_escape(byte: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
 }

@@ -5,6 +5,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+
 /// A shared, immutable string of bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Str(Arc<[u8]>);
@@ -105,6 +108,23 @@ pub fn decode_char(bytes: &[u8]) -> Option<(char, usize)> {
         Some(c) => Some((c, c.len_utf8())),
         None => Some((char::REPLACEMENT_CHARACTER, 1)),
     }
+}
+
+/// Go's `unicode.IsLetter`.
+#[must_use]
+pub fn is_letter(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphabetic();
+    }
+    GeneralCategoryGroup::Letter.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+}
+
+/// Go's `unicode.IsDigit`.
+pub(crate) fn is_digit(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_digit();
+    }
+    CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
 }
 
 /// The characters of `bytes` with their lengths.

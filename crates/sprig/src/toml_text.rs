@@ -139,14 +139,8 @@ impl Writer {
         self.out.resize(self.out.len() + 2 * depth, b' ');
     }
 
-    fn key(&mut self, key: &[u8]) {
-        let bare =
-            !key.is_empty() && key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        if bare {
-            self.out.extend_from_slice(key);
-        } else {
-            self.string(key);
-        }
+    fn key(&mut self, name: &[u8]) {
+        key(name, &mut self.out);
     }
 
     fn element(&mut self, value: &Value) -> Result<(), Fault> {
@@ -168,7 +162,7 @@ impl Writer {
                 };
                 self.out.extend_from_slice(text.as_bytes());
             }
-            Value::Str(text) => self.string(text),
+            Value::Str(text) => string(text, &mut self.out),
             value if is_map(value) => {
                 self.out.push(b'{');
                 let entries = entries(value);
@@ -226,23 +220,32 @@ impl Writer {
         }
         Ok(())
     }
+}
 
-    fn string(&mut self, text: &[u8]) {
-        self.out.push(b'"');
-        // Byte by byte: what is not UTF-8 stays as it is.
-        for byte in text {
-            match byte {
-                b'"' => self.out.extend_from_slice(b"\\\""),
-                b'\\' => self.out.extend_from_slice(b"\\\\"),
-                b'\n' => self.out.extend_from_slice(b"\\n"),
-                b'\r' => self.out.extend_from_slice(b"\\r"),
-                b'\t' => self.out.extend_from_slice(b"\\t"),
-                8 => self.out.extend_from_slice(b"\\b"),
-                12 => self.out.extend_from_slice(b"\\f"),
-                0..=0x1f | 0x7f => self.out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-                byte => self.out.push(*byte),
-            }
-        }
-        self.out.push(b'"');
+/// Appends a key, in quotes where it needs them.
+pub(crate) fn key(key: &[u8], out: &mut Vec<u8>) {
+    if !key.is_empty() && key.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
+        out.extend_from_slice(key);
+    } else {
+        string(key, out);
     }
+}
+
+fn string(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    // Byte by byte: what is not UTF-8 stays as it is.
+    for byte in text {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
+            0..=0x1f | 0x7f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            byte => out.push(*byte),
+        }
+    }
+    out.push(b'"');
 }
