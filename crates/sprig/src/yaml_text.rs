@@ -226,13 +226,20 @@ pub fn value(tree: &yaml::Value) -> Result<Value, String> {
         }
         yaml::Value::Seq(items) => Value::list(items.iter().map(value).collect::<Result<_, _>>()?),
         yaml::Value::Map(map) => {
-            let mut dict: BTreeMap<Str, Value> = BTreeMap::new();
-            for entry in map.entries() {
-                dict.insert(key(&entry.key)?, value(&entry.value)?);
+            let read = |entry: &yaml::Entry| Ok((key(&entry.key)?, value(&entry.value)?));
+            match map.entries().iter().map(read).collect::<Result<BTreeMap<_, _>, _>>() {
+                Ok(dict) => Value::dict(dict),
+                Err(error) => return Err(first_problem(map).unwrap_or(error)),
             }
-            Value::dict(dict)
         }
     })
+}
+
+/// What is wrong with a mapping, by the order in which JSON writes it.
+fn first_problem(map: &yaml::Map) -> Option<String> {
+    let mut entries: Vec<_> = map.entries().iter().collect();
+    entries.sort_by_key(|entry| entry.key.text());
+    entries.into_iter().find_map(|entry| value(&entry.value).err())
 }
 
 fn converting(problem: &str) -> String {

@@ -674,3 +674,22 @@ fn the_json_of_yaml_is_read_as_yaml() {
     ]);
     gives(&[(r#"[{{ toYaml (dict "a\u0085b" 1) }}]{{ toYaml "x\u0085y" }}"#, "[]x y")]);
 }
+
+#[test]
+fn the_first_thing_that_is_wrong_with_yaml_is_that_of_go() {
+    let problem = |yaml: &str, wanted: &str| {
+        let template = format!(r#"{{{{ (fromYaml "{yaml}").Error }}}}"#);
+        gives(&[(&template, &format!("error converting YAML to JSON: {wanted}"))]);
+    };
+    problem(r"l:\n[", "yaml: line 3: could not find expected ':'");
+    problem(r"a: !!binary x\nb: [", "yaml: line 2: did not find expected node content");
+    problem(r"a: !!binary x\n? [b]", "yaml: !!binary value contains invalid base64 data");
+    problem(r"null: 1\n? [b]", "yaml: invalid map key: []interface {}{\"b\"}");
+    problem(r"<<: x\nb: c: d", "yaml: line 2: mapping values are not allowed in this context");
+    problem(r"a: !x!y z\n\tb: 1", "yaml: line 2: found a tab character that violates indentation");
+    problem(r#"%TAG ! x\""#, "yaml: did not find expected whitespace or line break");
+    problem(r#"[: ]\"b"#, "yaml: did not find expected node content");
+    problem(r"b: .inf\na: .nan", "json: unsupported value: NaN");
+    // What comes later takes the place of the value, not of the error.
+    problem(r"a: !!binary x\na: 1", "yaml: !!binary value contains invalid base64 data");
+}

@@ -66,6 +66,23 @@ pub enum ScalarError {
     },
 }
 
+impl ScalarError {
+    /// The error without its place in the source.
+    pub(crate) fn without_line(mut self) -> ScalarError {
+        match &mut self {
+            ScalarError::Tag { line, .. }
+            | ScalarError::Base64 { line }
+            | ScalarError::NotFinite { line, .. }
+            | ScalarError::Key { line, .. }
+            | ScalarError::DuplicateKey { line, .. }
+            | ScalarError::ControlCharacter { line }
+            | ScalarError::Timestamp { line }
+            | ScalarError::LeadingTab { line } => *line = 0,
+        }
+        self
+    }
+}
+
 fn at(line: u32) -> String {
     if line == 0 { String::new() } else { format!("line {line}: ") }
 }

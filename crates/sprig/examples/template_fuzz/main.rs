@@ -214,13 +214,14 @@ fn compare(case: &Case, oracle: &mut Oracle, world: &World, settings: &Settings)
     }
 }
 
-/// What nobody writes, and what differs, see known-differences.txt: what looks at addresses.
+/// What nobody writes, and what differs, see known-differences.txt: what looks at addresses, and at the words of errors
+/// about YAML with tags.
 fn unusual(case: &Case) -> bool {
     let text = format!("{}{}{}", case.template, case.helpers, case.values);
     let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let address = any(&["printf"]) && any(&["oDate", "ateModify", "date_modify"]);
     any(&["len", "initials", "adler32", "sha1", "sha256", "sha512", "b32enc", "b64enc"])
-        && any(&["printf"])
-        && any(&["oDate", "ateModify", "date_modify"])
+        && (address || (any(&["fromYaml"]) && any(&["!!"])))
 }
 
 /// The text with a mark for each run of bytes that are no UTF-8: what shows such a text counts them in its own way.
@@ -257,6 +258,12 @@ fn without_addresses(text: &str) -> String {
 
 fn same(ours: &Result<String, String>, theirs: &Result<String, String>, settings: &Settings) -> bool {
     match (ours, theirs) {
+        // The text of a scalar that is not what its tag says is shown by Go only: see known-differences.txt.
+        (Ok(ours), Ok(theirs))
+            if !settings.strict && [ours, theirs].iter().all(|text| text.contains("cannot decode")) =>
+        {
+            true
+        }
         (Ok(ours), Ok(theirs)) => {
             let date = |text: &str| without_addresses(text).replace("T00:00:00Z", "");
             let private = ADDRESS.iter().any(|address| ours.contains(address));

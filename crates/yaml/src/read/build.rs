@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::ReadLimits;
 use super::scan::Scanner;
 use super::token::{Mark, Token, TokenKind};
-use crate::error::ReadError;
+use crate::error::{ReadError, ScalarError};
 use crate::scalar::LAST_COLUMN;
 use crate::{Entry, Map, Plain, Profile, Resolved, Scalar, Style, Tag, Text, Value, resolve_plain};
 
@@ -92,6 +92,8 @@ struct Builder<'a, 'k> {
     alias_nodes_left: usize,
     /// What Go finds wrong only once it has read the whole document: the first such thing.
     later: Option<ReadError>,
+    /// What JSON has no room for, which Go finds behind all that: the first such key, and the error.
+    unsupported: Option<(String, ReadError)>,
     /// The keys that count in the mapping that comes next.
     keys: Option<&'k [&'k str]>,
     /// What is read is only checked, and nothing is built from it.
@@ -109,6 +111,7 @@ impl<'a, 'k> Builder<'a, 'k> {
             tag_prefixes: Vec::new(),
             alias_nodes_left: limits.alias_nodes,
             later: None,
+            unsupported: None,
             keys: None,
             drops: false,
             is_odd: false,
@@ -165,7 +168,7 @@ impl<'a, 'k> Builder<'a, 'k> {
             _ => self.node(Place::Block)?,
         };
         self.take(&TokenKind::DocumentEnd)?;
-        match self.later.take() {
+        match self.later.take().or(self.unsupported.take().map(|(_, error)| error)) {
             Some(error) => Err(error),
             None => Ok(Some(value)),
         }
@@ -249,6 +252,7 @@ impl<'a, 'k> Builder<'a, 'k> {
     /// Anchor and tag, each at most once, in either order.
     fn properties(&mut self) -> Result<Properties<'a>, ReadError> {
         let mut properties = Properties { mark: self.mark()?, ..Properties::default() };
+        let mut tag = None;
         loop {
             match &self.scanner.peek()?.kind {
                 TokenKind::Anchor(_) if properties.anchor.is_none() => {
@@ -256,17 +260,22 @@ impl<'a, 'k> Builder<'a, 'k> {
                         properties.anchor = Some(name);
                     }
                 }
-                TokenKind::Tag { .. } if properties.tag.is_none() => {
+                TokenKind::Tag { .. } if tag.is_none() => {
                     let Token { kind, mark } = self.scanner.next()?;
                     if let TokenKind::Tag { handle, suffix } = kind {
-                        properties.tag = Some(self.full_tag(handle, suffix, mark)?);
+                        tag = Some((handle, suffix, mark));
                     }
                 }
-                _ => return Ok(properties),
+                _ => break,
             }
         }
+        if let Some((handle, suffix, mark)) = tag {
+            properties.tag = Some(self.full_tag(handle, suffix, mark)?);
+        }
+        Ok(properties)
     }
 
+    /// A tag whose handle stands for something; what follows it has been looked at before.
     fn full_tag(&self, handle: &str, suffix: String, mark: Mark) -> Result<String, ReadError> {
         if handle.is_empty() {
             return Ok(suffix);
@@ -302,7 +311,7 @@ impl<'a, 'k> Builder<'a, 'k> {
         self.fail("did not find expected node content")
     }
 
-    fn scalar(&self, text: Text, style: Style, properties: &Properties<'_>) -> Scalar {
+    fn scalar(&mut self, text: Text, style: Style, properties: &Properties<'_>) -> Scalar {
         let tag = match properties.tag.as_deref() {
             None | Some("!") if style != Style::Plain => Tag::Str,
             Some("!") if self.profile == Profile::V2 => Tag::Str,
@@ -321,7 +330,14 @@ impl<'a, 'k> Builder<'a, 'k> {
         };
         // With an explicit tag, quotes do not make a string.
         let style = if tag == Tag::Str { style } else { Style::Plain };
-        place(Scalar::new(text, tag).with_style(style), properties.mark)
+        let scalar = place(Scalar::new(text, tag).with_style(style), properties.mark);
+        if self.profile == Profile::V2
+            && self.later.is_none()
+            && let Err(error @ (ScalarError::Base64 { .. } | ScalarError::Tag { .. })) = scalar.resolve()
+        {
+            self.later = Some(ReadError::at(0, 0, error.without_line().to_string()));
+        }
+        scalar
     }
 
     /// A scalar of which only the type matters.
@@ -562,7 +578,14 @@ impl<'a, 'k> Builder<'a, 'k> {
         if key.tag() == Tag::Merge {
             if self.profile == Profile::V2 {
                 // There may be several, and each replaces what stands in front of it.
-                for source in self.merge_sources(value, mark)?.into_iter().rev() {
+                let sources = match merge_sources(value) {
+                    Ok(sources) => sources,
+                    Err(_) => {
+                        self.later.get_or_insert(ReadError::at(0, 0, MERGE_WANTS_MAP));
+                        return Ok(());
+                    }
+                };
+                for source in sources.into_iter().rev() {
                     for entry in source {
                         mapping.merged.push(entry.key.text().to_owned());
                         mapping.map.insert_entry(entry);
@@ -617,7 +640,10 @@ impl<'a, 'k> Builder<'a, 'k> {
                 };
                 let value = if value.is_null() { "<nil>".to_owned() } else { super::key::go_syntax(value) };
                 let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
-                self.later.get_or_insert(ReadError::at(0, 0, message));
+                // The last value of a key counts.
+                if self.unsupported.as_ref().is_none_or(|(known, _)| *known == shown) {
+                    self.unsupported = Some((shown, ReadError::at(0, 0, message)));
+                }
                 return None;
             }
             Err(error) => {
@@ -633,30 +659,29 @@ impl<'a, 'k> Builder<'a, 'k> {
         let Mapping { mut map, merge, .. } = mapping;
         map.shrink();
         let Some((value, mark)) = merge else { return Ok(Value::Map(map)) };
-        for entry in self.merge_sources(value, mark)?.into_iter().flatten() {
+        let sources = merge_sources(value).map_err(|problem| self.scanner.error_at(mark, problem))?;
+        for entry in sources.into_iter().flatten() {
             if !map.contains_key(entry.key.text()) {
                 map.push(entry);
             }
         }
         Ok(Value::Map(map))
     }
+}
 
-    /// The mappings that the value of `<<` stands for.
-    fn merge_sources(&self, value: Value, mark: Mark) -> Result<Vec<Map>, ReadError> {
-        match value {
-            Value::Map(source) => Ok(vec![source]),
-            Value::Seq(items) => items
-                .into_iter()
-                .map(|item| match item {
-                    Value::Map(source) => Ok(source),
-                    Value::Seq(_) => {
-                        Err(self.scanner.error_at(mark, "invalid map merge: received a nested sequence"))
-                    }
-                    Value::Scalar(_) => Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
-                })
-                .collect(),
-            Value::Scalar(_) => Err(self.scanner.error_at(mark, MERGE_WANTS_MAP)),
-        }
+/// The mappings that `<<` names, or what is wrong with them.
+fn merge_sources(value: Value) -> Result<Vec<Map>, &'static str> {
+    match value {
+        Value::Map(source) => Ok(vec![source]),
+        Value::Seq(items) => items
+            .into_iter()
+            .map(|item| match item {
+                Value::Map(source) => Ok(source),
+                Value::Seq(_) => Err("invalid map merge: received a nested sequence"),
+                Value::Scalar(_) => Err(MERGE_WANTS_MAP),
+            })
+            .collect(),
+        Value::Scalar(_) => Err(MERGE_WANTS_MAP),
     }
 }
 

@@ -50,7 +50,12 @@ fn write(value: &Value, out: &mut String) {
     }
 }
 
-/// Go's `strconv.Quote`, but for rare characters that it escapes and that are shown as they are here.
+/// Go's `strconv.IsPrint`: the standard library escapes the others, and combining characters only when they stand first.
+fn is_printable(c: char) -> bool {
+    c == ' ' || ['a', c].iter().collect::<String>().escape_debug().count() == 2
+}
+
+/// Go's `strconv.Quote`.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
@@ -65,9 +70,10 @@ fn quote(text: &str, out: &mut String) {
             '\u{b}' => out.push_str("\\v"),
             '\u{c}' => out.push_str("\\f"),
             c if u32::from(c) < 0x20 || c == '\u{7f}' => _ = write!(out, "\\x{:02x}", u32::from(c)),
-            c if c.is_control() || (c.is_whitespace() && c != ' ') => {
-                _ = write!(out, "\\u{:04x}", u32::from(c))
-            }
+            c if !is_printable(c) => match u32::from(c) {
+                code @ 0..=0xffff => _ = write!(out, "\\u{code:04x}"),
+                code => _ = write!(out, "\\U{code:08x}"),
+            },
             c => out.push(c),
         }
     }

@@ -20,7 +20,8 @@ struct SimpleKey {
     token: usize,
     position: usize,
     mark: Mark,
-    /// The older go-yaml hands out the start of an empty flow collection without looking whether it is a key.
+    /// The older go-yaml hands out the start of a flow collection in which nothing can be a key without looking whether it
+    /// is one itself.
     overlooked: bool,
 }
 
@@ -38,6 +39,8 @@ pub(super) struct Scanner<'a> {
     pub(super) simple_key_allowed: bool,
     /// The possible key of each flow level, the block level first.
     simple_keys: Vec<Option<SimpleKey>>,
+    /// The number of the token that began each flow level, until something in it could be a key.
+    keyless: Vec<Option<usize>>,
     tokens: VecDeque<Token<'a>>,
     /// How many tokens were taken.
     taken: usize,
@@ -65,6 +68,7 @@ impl<'a> Scanner<'a> {
             flow_level: 0,
             simple_key_allowed: true,
             simple_keys: vec![None],
+            keyless: Vec::new(),
             tokens: VecDeque::new(),
             taken: 0,
             ended: false,
@@ -103,6 +107,10 @@ impl<'a> Scanner<'a> {
     fn make_ready(&mut self) -> Result<(), ReadError> {
         while !self.ended && (self.tokens.len() < self.lookahead || self.head_may_be_key()?) {
             self.fetch()?;
+        }
+        // At the end a key that had to come is missed.
+        if self.ended {
+            self.head_may_be_key()?;
         }
         // After the end there is nothing but the end.
         if self.tokens.is_empty() {
@@ -487,6 +495,9 @@ impl<'a> Scanner<'a> {
         if let Some(slot) = self.simple_keys.last_mut() {
             *slot = Some(key);
         }
+        if let Some(start) = self.keyless.last_mut() {
+            *start = None;
+        }
         Ok(())
     }
 
@@ -559,6 +570,7 @@ impl<'a> Scanner<'a> {
     fn fetch_flow_start(&mut self, kind: TokenKind<'a>) -> Result<(), ReadError> {
         self.save_key()?;
         self.simple_keys.push(None);
+        self.keyless.push(Some(self.taken + self.tokens.len()));
         self.flow_level += 1;
         self.check_depth()?;
         self.simple_key_allowed = true;
@@ -571,10 +583,10 @@ impl<'a> Scanner<'a> {
         if self.flow_level > 0 {
             self.flow_level -= 1;
             self.simple_keys.pop();
-            let last = (self.taken + self.tokens.len()).wrapping_sub(1);
+            let start = self.keyless.pop().flatten();
             if self.profile == Profile::V2
                 && let Some(Some(key)) = self.simple_keys.last_mut()
-                && key.token == last
+                && Some(key.token) == start
             {
                 key.overlooked = true;
             }
@@ -783,7 +795,11 @@ impl<'a> Scanner<'a> {
                     return Err(self.error(mark, "did not find expected whitespace"));
                 }
                 self.skip_blanks();
-                TokenKind::TagDirective { handle, prefix: self.scan_uri("", mark)? }
+                let prefix = self.scan_uri("", mark)?;
+                if !self.blank_or_end(0) {
+                    return Err(self.error(mark, "did not find expected whitespace or line break"));
+                }
+                TokenKind::TagDirective { handle, prefix }
             }
             _ => return Err(self.error(mark, "found unknown directive name")),
         };

@@ -41,7 +41,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
 ];
 
 /// Programs for developers: nothing that ships may link them.
-const TOOLING: &[&str] = &["plane", "testkit", "xtask"];
+const TOOLING: &[&str] = &["oracle", "plane", "testkit", "xtask"];
 const SOURCES: &[&str] = &["bucket", "git", "oci"];
 const ENGINES: &[&str] = &["chart", "gotemplate", "kustomize", "sprig"];
 /// What makes a crate talk to a cluster.
