@@ -203,43 +203,55 @@ fn from_yaml_array(text: &[u8]) -> Value {
 /// # Errors
 /// What JSON cannot carry.
 pub fn value(tree: &yaml::Value) -> Result<Value, String> {
+    built(tree).map_err(|error| problem(tree).unwrap_or(error))
+}
+
+/// The value, or anything that is wrong with it.
+fn built(tree: &yaml::Value) -> Result<Value, String> {
     Ok(match tree {
-        yaml::Value::Scalar(scalar) => {
-            match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
-                Resolved::Null => Value::Nil,
-                Resolved::Bool(value) => Value::Bool(value),
-                Resolved::Int(value) => Value::Float(value as f64),
-                Resolved::UInt(value) => Value::Float(value as f64),
-                Resolved::Float(value) if value.is_finite() => Value::Float(value),
-                Resolved::Float(value) => {
-                    let name = if value.is_nan() {
-                        "NaN"
-                    } else if value > 0.0 {
-                        "+Inf"
-                    } else {
-                        "-Inf"
-                    };
-                    return Err(converting(&format!("json: unsupported value: {name}")));
-                }
-                Resolved::Str(text) => Value::from(&*text),
-            }
-        }
-        yaml::Value::Seq(items) => Value::list(items.iter().map(value).collect::<Result<_, _>>()?),
+        yaml::Value::Scalar(scalar) => scalar_value(scalar)?,
+        yaml::Value::Seq(items) => Value::list(items.iter().map(built).collect::<Result<_, _>>()?),
         yaml::Value::Map(map) => {
-            let read = |entry: &yaml::Entry| Ok((key(&entry.key)?, value(&entry.value)?));
-            match map.entries().iter().map(read).collect::<Result<BTreeMap<_, _>, _>>() {
-                Ok(dict) => Value::dict(dict),
-                Err(error) => return Err(first_problem(map).unwrap_or(error)),
-            }
+            let read = |entry: &yaml::Entry| Ok((key(&entry.key)?, built(&entry.value)?));
+            let dict: Result<BTreeMap<_, _>, String> = map.entries().iter().map(read).collect();
+            Value::dict(dict?)
         }
     })
 }
 
-/// What is wrong with a mapping, by the order in which JSON writes it.
-fn first_problem(map: &yaml::Map) -> Option<String> {
-    let mut entries: Vec<_> = map.entries().iter().collect();
-    entries.sort_by_key(|entry| entry.key.text());
-    entries.into_iter().find_map(|entry| value(&entry.value).err())
+/// The first thing that is wrong with a value, by the order in which JSON writes it.
+fn problem(tree: &yaml::Value) -> Option<String> {
+    match tree {
+        yaml::Value::Scalar(scalar) => scalar_value(scalar).err(),
+        yaml::Value::Seq(items) => items.iter().find_map(problem),
+        yaml::Value::Map(map) => {
+            let mut entries: Vec<_> = map.entries().iter().collect();
+            entries.sort_by_key(|entry| entry.key.text());
+            let in_values = entries.into_iter().find_map(|entry| problem(&entry.value));
+            in_values.or_else(|| map.entries().iter().find_map(|entry| key(&entry.key).err()))
+        }
+    }
+}
+
+fn scalar_value(scalar: &Scalar) -> Result<Value, String> {
+    Ok(match scalar.resolve().map_err(|error| converting(&error.to_string()))? {
+        Resolved::Null => Value::Nil,
+        Resolved::Bool(value) => Value::Bool(value),
+        Resolved::Int(value) => Value::Float(value as f64),
+        Resolved::UInt(value) => Value::Float(value as f64),
+        Resolved::Float(value) if value.is_finite() => Value::Float(value),
+        Resolved::Float(value) => {
+            let name = if value.is_nan() {
+                "NaN"
+            } else if value > 0.0 {
+                "+Inf"
+            } else {
+                "-Inf"
+            };
+            return Err(converting(&format!("json: unsupported value: {name}")));
+        }
+        Resolved::Str(text) => Value::from(&*text),
+    })
 }
 
 fn converting(problem: &str) -> String {

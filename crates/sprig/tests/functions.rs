@@ -690,6 +690,8 @@ fn the_first_thing_that_is_wrong_with_yaml_is_that_of_go() {
     problem(r#"%TAG ! x\""#, "yaml: did not find expected whitespace or line break");
     problem(r#"[: ]\"b"#, "yaml: did not find expected node content");
     problem(r"b: .inf\na: .nan", "json: unsupported value: NaN");
+    // However deep it is: each level is looked at once more, not twice as often as the one above it.
+    problem(&format!("{}.inf{}", "{a: ".repeat(200), "}".repeat(200)), "json: unsupported value: +Inf");
     // What comes later takes the place of the value, not of the error.
     problem(r"a: !!binary x\na: 1", "yaml: !!binary value contains invalid base64 data");
 }
