@@ -29,11 +29,11 @@ pub fn quote(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// A character in single quotes.
+/// A character in single quotes; `ascii` escapes all but ASCII (`%+q`).
 #[must_use]
-pub fn quote_char(c: char) -> String {
+pub fn quote_char(c: char, ascii: bool) -> String {
     let mut out = vec![b'\''];
-    escape_char(c, '\'', false, &mut out);
+    escape_char(c, '\'', ascii, &mut out);
     out.push(b'\'');
     String::from_utf8_lossy(&out).into_owned()
 }
@@ -43,7 +43,7 @@ fn hex_escape(byte: u8, out: &mut Vec<u8>) {
 }
 
 /// Appends one character, escaped where Go escapes it.
-pub fn escape_char(c: char, quote: char, ascii: bool, out: &mut Vec<u8>) {
+fn escape_char(c: char, quote: char, ascii: bool, out: &mut Vec<u8>) {
     if c == quote || c == '\\' {
         out.push(b'\\');
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

@@ -56,7 +56,7 @@ fn shown(c: Option<char>) -> String {
 
 /// A character as `%q` has it; the end is a zero.
 fn quoted(c: Option<char>) -> String {
-    quote_char(c.unwrap_or_default())
+    quote_char(c.unwrap_or_default(), false)
 }
 
 impl Reader<'_> {

@@ -1,7 +1,7 @@
 //! Flags, width and strings.
 
 use super::Printer;
-use crate::quote::{escape_char, quote_into};
+use crate::quote::{quote_char, quote_into};
 use crate::text::chars;
 
 /// The flags of a directive.
@@ -112,10 +112,8 @@ impl Printer<'_> {
 
     /// `%q` of a number.
     pub(super) fn quoted_character(&mut self, code: u64) {
-        let mut quoted = vec![b'\''];
-        escape_char(character(code), '\'', self.flags.plus, &mut quoted);
-        quoted.push(b'\'');
-        self.pad(&quoted);
+        let quoted = quote_char(character(code), self.flags.plus);
+        self.pad(quoted.as_bytes());
     }
 
     /// `%U`
