@@ -66,14 +66,16 @@ impl<R: BufRead> Seek for Forward<R> {
 /// # Errors
 /// When it is no gzipped tar file, holds no file, a file outside of its folder, or more than the limits allow.
 pub fn unpack(bytes: &[u8], limits: &ArchiveLimits) -> Result<Vec<File>, Error> {
-    unpack_some(bytes, limits, |_| true)
+    unpack_some(bytes, limits, |_| true, |_| {})
 }
 
-/// As [`unpack`], but keeps only the files that are wanted. The others are looked at all the same.
+/// As [`unpack`], but keeps only the files that are wanted, and shows each as soon as it is there. The others are looked
+/// at all the same.
 pub(crate) fn unpack_some(
     bytes: &[u8],
     limits: &ArchiveLimits,
     is_wanted: impl Fn(&str) -> bool,
+    mut see: impl FnMut(&File),
 ) -> Result<Vec<File>, Error> {
     let too_large =
         || archive(format!("decompressed chart is larger than the maximum size {}", limits.total));
@@ -118,7 +120,9 @@ pub(crate) fn unpack_some(
         let data = Str::filled(room, |room| entry.read_exact(room)).map_err(unreadable)?;
         let modified =
             entry.header().mtime().ok().map(|seconds| Time::unix(i64::try_from(seconds).unwrap_or(0), 0));
-        files.push(File::of(name, data).modified(modified));
+        let file = File::of(name, data).modified(modified);
+        see(&file);
+        files.push(file);
     }
     if is_empty {
         return Err(archive("no files in chart archive"));

@@ -16,6 +16,7 @@
 //! [`Chart`] can be shared between threads. Charts are input from strangers: sizes, depths and steps are limited, and no
 //! input makes this crate panic.
 
+mod ahead;
 mod archive;
 mod capabilities;
 mod context;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::archive::{ArchiveLimits, unpack};
+use crate::ahead::Ahead;
+use crate::archive::{ArchiveLimits, unpack_some};
 use crate::decode::{self, Shape, Struct};
 use crate::error::Error;
 use crate::file::{File, extension};
 use crate::folder::{FileTree, read_folder};
 use crate::metadata::{Dependency, LOCK, Lock, METADATA, Metadata};
 use crate::time::Time;
-use crate::values::{self, PlainTable};
+use crate::values::PlainTable;
 
 /// A chart with its sub-charts. Its large parts are shared: copies are cheap.
 #[derive(Debug, Clone, Default)]
@@ -48,12 +49,13 @@ impl Chart {
     /// # Errors
     /// An archive that cannot be unpacked, or a chart that cannot be used.
     pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Chart, Error> {
-        let files = unpack(bytes, limits)?;
+        let mut loading = Loading::new(limits);
+        let files = unpack_some(bytes, limits, |_| true, |file| loading.ahead.see(file))?;
         match files.iter().find(|file| file.name == "Chart.yaml") {
             Some(file) => check_api_version(&file.data)?,
             None => return Err(load("unable to detect chart version, no Chart.yaml found".to_owned())),
         }
-        assemble(files, &mut Budget::new(limits), 0)
+        assemble(files, &mut loading, 0)
     }
 
     /// Loads a chart from a folder.
@@ -65,7 +67,7 @@ impl Chart {
         if let Ok(metadata) = tree.read("Chart.yaml") {
             check_api_version(&metadata)?;
         }
-        assemble(read_folder(tree, limits)?, &mut Budget::new(limits), 0)
+        Chart::from_files(read_folder(tree, limits)?, limits)
     }
 
     /// Loads a chart from its files.
@@ -73,7 +75,10 @@ impl Chart {
     /// # Errors
     /// A chart that cannot be used.
     pub fn from_files(files: Vec<File>, limits: &ArchiveLimits) -> Result<Chart, Error> {
-        assemble(files, &mut Budget::new(limits), 0)
+        let mut loading = Loading::new(limits);
+        // This thread begins at the other end.
+        files.iter().rev().for_each(|file| loading.ahead.see(file));
+        assemble(files, &mut loading, 0)
     }
 
     /// Name, or alias.
@@ -111,19 +116,22 @@ impl Chart {
     }
 }
 
-/// What the archives within a chart may still weigh: small archives can hold large ones, and many.
-struct Budget {
+/// A chart while it is being loaded.
+struct Loading {
     limits: ArchiveLimits,
+    /// What the archives within it may still weigh: small archives can hold large ones, and many.
     left: u64,
+    ahead: Ahead,
 }
 
-impl Budget {
-    fn new(limits: &ArchiveLimits) -> Budget {
-        Budget { limits: *limits, left: limits.total.saturating_mul(TOGETHER) }
+impl Loading {
+    fn new(limits: &ArchiveLimits) -> Loading {
+        let left = limits.total.saturating_mul(TOGETHER);
+        Loading { limits: *limits, left, ahead: Ahead::default() }
     }
 
     fn unpack(&mut self, bytes: &[u8]) -> Result<Vec<File>, Error> {
-        let files = unpack(bytes, &self.limits)?;
+        let files = unpack_some(bytes, &self.limits, |_| true, |file| self.ahead.see(file))?;
         let size: u64 = files.iter().map(|file| file.data.len() as u64).sum();
         self.left = self.left.checked_sub(size).ok_or_else(|| {
             let most = self.limits.total.saturating_mul(TOGETHER);
@@ -153,7 +161,7 @@ fn check_api_version(metadata: &[u8]) -> Result<(), Error> {
 
 const BASE: Struct = Struct { name: "chartBase", package: "loader.", fields: &[("apiVersion", Shape::Text)] };
 
-fn assemble(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart, Error> {
+fn assemble(files: Vec<File>, loading: &mut Loading, depth: usize) -> Result<Chart, Error> {
     if depth > DEEPEST {
         return Err(load(format!("charts are nested more than {DEEPEST} deep")));
     }
@@ -186,7 +194,9 @@ fn assemble(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart
                 }
             }
             "values.yaml" => {
-                let found = values::read_documents(&file.data)
+                let found = loading
+                    .ahead
+                    .values(&file)
                     .map_err(|problem| load(format!("cannot load values.yaml: {problem}")))?;
                 chart.values = found;
                 chart.values_file = Some(file);
@@ -221,7 +231,7 @@ fn assemble(files: Vec<File>, budget: &mut Budget, depth: usize) -> Result<Chart
             continue;
         }
         let parent = chart.metadata.name.clone();
-        let found = sub_chart(&name, files, &parent, budget, depth)?;
+        let found = sub_chart(&name, files, &parent, loading, depth)?;
         chart.dependencies.push(found);
     }
     Ok(chart)
@@ -231,7 +241,7 @@ fn sub_chart(
     name: &str,
     files: Vec<File>,
     parent: &str,
-    budget: &mut Budget,
+    loading: &mut Loading,
     depth: usize,
 ) -> Result<Chart, Error> {
     let wrapped = |error: Error| load(format!("error unpacking subchart {name} in {parent}: {error}"));
@@ -241,14 +251,14 @@ fn sub_chart(
             let problem = format!("error unpacking subchart tar in {parent}: expected {name}, got {found}");
             return Err(load(problem));
         };
-        let files = budget.unpack(&file.data).map_err(wrapped)?;
-        return assemble(files, budget, depth + 1).map_err(wrapped);
+        let files = loading.unpack(&file.data).map_err(wrapped)?;
+        return assemble(files, loading, depth + 1).map_err(wrapped);
     }
     let inner = files.into_iter().filter_map(|file| {
         let (_, rest) = file.name.split_once('/')?;
         Some(File { name: rest.to_owned(), ..file })
     });
-    assemble(inner.collect(), budget, depth + 1).map_err(wrapped)
+    assemble(inner.collect(), loading, depth + 1).map_err(wrapped)
 }
 
 fn read_lock(file: &File) -> Result<Option<Lock>, Error> {

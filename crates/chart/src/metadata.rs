@@ -229,7 +229,8 @@ impl Metadata {
     /// # Errors
     /// An archive that cannot be unpacked or has no `Chart.yaml`, and as [`Metadata::read`].
     pub fn from_archive(bytes: &[u8], limits: &ArchiveLimits) -> Result<Metadata, Error> {
-        let files = unpack_some(bytes, limits, |name| matches!(name, "Chart.yaml" | "requirements.yaml"))?;
+        let is_wanted = |name: &str| matches!(name, "Chart.yaml" | "requirements.yaml");
+        let files = unpack_some(bytes, limits, is_wanted, |_| {})?;
         let find = |name: &str| files.iter().find(|file| file.name == name).map(|file| &*file.data);
         let chart = find("Chart.yaml").ok_or_else(|| Error::Load("no 'Chart.yaml' found".to_owned()))?;
         Metadata::read(chart, find("requirements.yaml"))

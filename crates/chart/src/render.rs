@@ -1,7 +1,7 @@
 //! Charts into manifests.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use gotemplate::Value;
 use sprig::{Beside, Compiling, Templates};
@@ -102,47 +102,48 @@ impl Chart {
     ) -> Result<Files, Error> {
         let mut files = Vec::new();
         templates(self, self.name(), &mut files);
-        let compiling = Compiling::new(files.iter().map(|(path, text)| (path.as_str(), text.clone())));
         let helps = files.iter().map(|(_, text)| text.len()).sum::<usize>() >= WORTH_A_THREAD;
+        let compiling = Arc::new(Compiling::new(files));
         let checks = request.schemas == SchemaCheck::Validate;
         let checks_beside = checks && schema::bytes(self) >= SCHEMA_WORTH_A_THREAD;
         let (sender, receiver) = mpsc::channel();
-        std::thread::scope(|scope| {
-            let work = || {
-                if helps {
+        let helper = (helps || checks_beside).then(|| {
+            let compiling = helps.then(|| Arc::clone(&compiling));
+            let chart = checks_beside.then(|| self.clone());
+            Beside::start(move || {
+                if let Some(compiling) = compiling {
                     compiling.help();
                 }
+                let chart = chart?;
                 // There are none when they cannot be combined.
                 receiver.into_iter().next().map(|values| {
                     let mut warnings = Warnings::new();
-                    (schema::validate(self, &values, &mut warnings), warnings)
+                    (schema::validate(&chart, &values, &mut warnings), warnings)
                 })
-            };
-            let helper =
-                (helps || checks_beside).then(|| Beside::start(scope, work)).transpose().map_err(render)?;
-            let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
-            if checks_beside {
-                // The helper waits for them.
-                _ = sender.send(values.plain());
-            } else if checks {
-                schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
-            }
-            // As on every other way out of here: nobody waits for what does not come.
-            drop(sender);
-            let values = template_values(&values);
-            compiling.help();
-            let rendered = self
-                .check_version(&request.capabilities)
-                .and_then(|()| compiling.end().map_err(render))
-                .and_then(|compiled| Compiled(compiled).render(self, &values, request, options));
-            let checked = helper.map(Beside::end).transpose().map_err(render)?;
-            if let Some((outcome, remarks)) = checked.flatten() {
-                // What is wrong with the values comes first.
-                warnings.extend(remarks);
-                outcome.map_err(Error::Schema)?;
-            }
-            rendered
-        })
+            })
+        });
+        let values = coalesce(self, &user.into(), Nulls::Delete, warnings)?;
+        if checks_beside {
+            // The helper waits for them.
+            _ = sender.send(values.plain());
+        } else if checks {
+            schema::validate(self, &values.plain(), warnings).map_err(Error::Schema)?;
+        }
+        // As on every other way out of here: nobody waits for what does not come.
+        drop(sender);
+        let values = template_values(&values);
+        compiling.help();
+        let rendered = self
+            .check_version(&request.capabilities)
+            .and_then(|()| compiling.end().map_err(render))
+            .and_then(|compiled| Compiled(compiled).render(self, &values, request, options));
+        let checked = helper.map(Beside::end).transpose().map_err(render)?;
+        if let Some((outcome, remarks)) = checked.flatten() {
+            // What is wrong with the values comes first.
+            warnings.extend(remarks);
+            outcome.map_err(Error::Schema)?;
+        }
+        rendered
     }
 
     /// Whether the chart supports the cluster.

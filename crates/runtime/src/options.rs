@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Arg, Args, CommandFactory, Parser};
+use clap::{Arg, Args, Command, CommandFactory, Parser};
 
 use crate::gates::{Gate, Gates};
 use crate::log;
@@ -169,6 +169,11 @@ pub fn try_parse<T: Parser>(
     args: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<T, clap::Error> {
+    let matches = command::<T>(binary, &environment).try_get_matches_from(args)?;
+    T::from_arg_matches(&matches).map_err(|error| error.format(&mut command::<T>(binary, &environment)))
+}
+
+fn command<T: Parser>(binary: &Binary, environment: &impl Fn(&str) -> Option<OsString>) -> Command {
     let mut command = <T as CommandFactory>::command().name(binary.name).bin_name(binary.name);
     if command.get_arguments().any(|arg| arg.get_id() == "concurrent") {
         command = command.mut_arg("concurrent", |arg| arg.default_value(binary.concurrent));
@@ -176,16 +181,13 @@ pub fn try_parse<T: Parser>(
     // A flag of the command line wins over the environment, which wins over the default. The twin is put in as the
     // default instead of through clap, which reads the process's environment by itself.
     // As with Go's flags, the last occurrence of a flag counts; the feature gates merge.
-    let command = command.args_override_self(true).mut_args(|arg| match twin(&arg) {
+    command.args_override_self(true).mut_args(|arg| match twin(&arg) {
         Some(name) => match environment(&name).filter(|value| !value.is_empty()) {
             Some(value) => documented(arg, &name).default_value(clap::builder::OsStr::from(value)),
             None => documented(arg, &name),
         },
         None => arg,
-    });
-    let mut used = command.clone();
-    let matches = command.try_get_matches_from(args)?;
-    T::from_arg_matches(&matches).map_err(|error| error.format(&mut used))
+    })
 }
 
 /// The environment variable of a flag.

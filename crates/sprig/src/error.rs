@@ -17,9 +17,9 @@ pub enum Error {
     /// A template takes more steps, writes more or nests deeper than it may.
     #[error("{0}")]
     Limit(String),
-    /// The thread that renders cannot start, or panicked.
-    #[error("cannot render: the thread that does it failed: {0}")]
-    Thread(#[source] std::io::Error),
+    /// What another thread did for the rendering panicked.
+    #[error("cannot render: a thread that helps panicked")]
+    Thread,
 }
 
 impl Error {

@@ -30,6 +30,7 @@
 //! Pure: no IO, no clock. Zone names resolve through the tables that are compiled in.
 
 mod args;
+mod beside;
 mod cases;
 mod certificates;
 mod ciphers;
@@ -69,11 +70,12 @@ use std::sync::LazyLock;
 
 use gotemplate::Functions;
 
+pub use beside::Beside;
 pub use error::Error;
 pub use gotemplate::{Limits, MissingKey, Str, Value};
 pub use json_read::read as read_json;
 pub use regexes::{check as check_regex, compile as compile_regex};
-pub use render::{Beside, Compiling, Options, Scope, Templates, with_stack};
+pub use render::{Compiling, Options, Scope, Templates, with_stack};
 pub use state::{Lookup, Purpose, Resolve};
 pub use time::check as check_time;
 pub use yaml_text::{

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread::ScopedJoinHandle;
 
 use gotemplate::{DictType, Exec, Limits, MissingKey, Parsed, Parser, Set, Str, Value};
 
@@ -13,8 +12,9 @@ use crate::error::Error;
 use crate::helm::{ROOT, without_no_value};
 use crate::state::{Lookup, Purpose, Resolve, State};
 
-/// Stack, in bytes, that [`with_stack`] and [`Beside`] give. It is address space: only what is used becomes memory.
-const STACK: usize = 512 << 20;
+/// Stack, in bytes, that [`with_stack`] and [`Beside`](crate::Beside) give. It is address space: only what is used becomes
+/// memory.
+pub(crate) const STACK: usize = 512 << 20;
 
 /// Compiled template files. They can be kept, shared between threads, and rendered any number of times.
 #[derive(Debug, Clone)]
@@ -74,23 +74,23 @@ impl Options {
 }
 
 /// Template files that are being compiled, by any number of threads.
-pub struct Compiling<'a> {
+pub struct Compiling {
     /// In Helm's order: path, text, and what becomes of it.
-    files: Vec<(&'a str, Str, OnceLock<Outcome>)>,
+    files: Vec<(Arc<str>, Str, OnceLock<Outcome>)>,
     /// The next file that nobody has taken.
     next: AtomicUsize,
 }
 
 type Outcome = Result<Parsed, gotemplate::Error>;
 
-impl<'a> Compiling<'a> {
+impl Compiling {
     /// Files as for [`Templates::compile`].
     #[must_use]
-    pub fn new<T: Into<Str>>(files: impl IntoIterator<Item = (&'a str, T)>) -> Compiling<'a> {
+    pub fn new<P: Into<Arc<str>>, T: Into<Str>>(files: impl IntoIterator<Item = (P, T)>) -> Compiling {
         let mut files: Vec<_> =
-            files.into_iter().map(|(path, text)| (path, text.into(), OnceLock::new())).collect();
+            files.into_iter().map(|(path, text)| (path.into(), text.into(), OnceLock::new())).collect();
         // Deeper files first, so that what a parent chart defines replaces what a sub-chart defines.
-        files.sort_by_cached_key(|(path, _, _)| Reverse((path.matches('/').count(), *path)));
+        files.sort_by_cached_key(|(path, _, _)| Reverse((path.matches('/').count(), Arc::clone(path))));
         Compiling { files, next: AtomicUsize::new(0) }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Compiling<'a> {
     pub fn help(&self) {
         let mut parser = Parser::new(crate::functions());
         while let Some((path, text, parsed)) = self.files.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            parsed.get_or_init(|| parser.parse(*path, text.clone()));
+            parsed.get_or_init(|| parser.parse(&**path, text.clone()));
         }
     }
 
@@ -111,10 +111,10 @@ impl<'a> Compiling<'a> {
         let mut set = Set::new();
         let mut rendered = Vec::new();
         for (path, text, parsed) in &self.files {
-            let parsed = parsed.get_or_init(|| parser.parse(*path, text.clone()));
+            let parsed = parsed.get_or_init(|| parser.parse(&**path, text.clone()));
             set.add(parsed.as_ref().map_err(|error| Error::parse(path, error))?);
             if !path.rsplit('/').next().unwrap_or_default().starts_with('_') {
-                rendered.push(Arc::from(*path));
+                rendered.push(Arc::clone(path));
             }
         }
         Ok(Templates { set: Arc::new(set), rendered: rendered.into() })
@@ -128,8 +128,8 @@ impl Templates {
     ///
     /// # Errors
     /// [`Error::Parse`]: the first text, in Helm's order, that does not parse.
-    pub fn compile<'a, T: Into<Str>>(
-        files: impl IntoIterator<Item = (&'a str, T)>,
+    pub fn compile<P: Into<Arc<str>>, T: Into<Str>>(
+        files: impl IntoIterator<Item = (P, T)>,
     ) -> Result<Templates, Error> {
         let compiling = Compiling::new(files);
         compiling.help();
@@ -180,29 +180,4 @@ impl Templates {
 /// When the system does not give that much address space.
 pub fn with_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::grow(STACK, work)
-}
-
-/// Work that is done meanwhile, on a thread with as much stack.
-pub struct Beside<'scope, T>(ScopedJoinHandle<'scope, T>);
-
-impl<'scope, T: Send + 'scope> Beside<'scope, T> {
-    /// Starts the work.
-    ///
-    /// # Errors
-    /// [`Error::Thread`] when the thread cannot start.
-    pub fn start(
-        scope: &'scope std::thread::Scope<'scope, '_>,
-        work: impl FnOnce() -> T + Send + 'scope,
-    ) -> Result<Beside<'scope, T>, Error> {
-        let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK);
-        thread.spawn_scoped(scope, work).map(Beside).map_err(Error::Thread)
-    }
-
-    /// Waits for the end of the work.
-    ///
-    /// # Errors
-    /// [`Error::Thread`] when the thread panicked.
-    pub fn end(self) -> Result<T, Error> {
-        self.0.join().map_err(|_| Error::Thread(std::io::Error::other("it panicked")))
-    }
 }

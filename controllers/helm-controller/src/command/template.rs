@@ -1,5 +1,6 @@
 //! `helm-controller template`: a chart's objects on standard output, as `helm template` prints them.
 
+mod apart;
 mod flags;
 mod name;
 mod output;
@@ -32,6 +33,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Problem> {
     let request = arguments.request()?;
     let (name, path) = name::name_and_chart(arguments)?;
     let path = disk::locate(path)?;
+    let _apart = apart::keep_apart(&path);
     let user = arguments.values.table()?;
     let chart = installable(disk::load(&path)?, arguments)?;
     if chart.metadata.deprecated {
