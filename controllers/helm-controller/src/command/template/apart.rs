@@ -1,6 +1,7 @@
 //! Two processors for a command that lives for milliseconds.
 
 use std::fs;
+use std::hint::black_box;
 use std::path::Path;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
@@ -8,6 +9,9 @@ use sprig::Beside;
 
 /// From how many bytes on the archive of a chart is worth the tenth of a millisecond that it takes.
 const WORTH_IT: u64 = 32 << 10;
+
+/// How much memory each of the two threads is going to need, about.
+const HEAP: usize = 2 << 20;
 
 /// For a large chart, keeps this thread on its processor and the thread that helps off it, for as long as what it returns lives.
 ///
@@ -25,8 +29,20 @@ pub fn keep_apart(chart: &Path) -> Option<Beside<()>> {
     let mut own = CpuSet::new();
     own.set(here);
     sched_setaffinity(None, &own).ok()?;
-    let helper = Beside::start(move || _ = sched_setaffinity(None, &others));
+    let helper = Beside::start(move || {
+        _ = sched_setaffinity(None, &others);
+        grow_heap();
+    });
     // The helper begins here, and leaves.
     std::thread::yield_now();
+    grow_heap();
     Some(helper)
+}
+
+/// Lets the allocator take in one step what it would take from the system page by page. Blocks as large as this it takes
+/// from the heap once one has been given back.
+fn grow_heap() {
+    for _ in 0..2 {
+        drop(black_box(Vec::<u8>::with_capacity(HEAP)));
+    }
 }
