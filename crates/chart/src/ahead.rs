@@ -1,5 +1,6 @@
 //! Default values, read by another thread while the rest of the chart is still being unpacked.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +18,8 @@ const WORTH_JOINING: usize = 2 << 10;
 /// Files of values that are being read.
 #[derive(Default)]
 pub(crate) struct Ahead {
-    found: Vec<Arc<Reading>>,
+    /// By the addresses of their texts: paths may come twice.
+    found: BTreeMap<usize, Arc<Reading>>,
     reader: Option<Reader>,
 }
 
@@ -56,18 +58,21 @@ impl Ahead {
             Reader { files, _thread: Beside::start(read) }
         });
         _ = reader.files.send(Arc::clone(&reading));
-        self.found.push(reading);
+        self.found.insert(address(file), reading);
     }
 
     /// The values of a file: those that were read ahead, or else read now.
     pub(crate) fn values(&self, file: &File) -> Result<PlainTable, String> {
-        // Paths may come twice, so it is the text that has to be the same.
-        let is_it = |reading: &&Arc<Reading>| std::ptr::eq(&*reading.text, &*file.data);
-        match self.found.iter().find(is_it) {
+        match self.found.get(&address(file)) {
             Some(reading) => reading.values().clone(),
             None => read_documents(&file.data),
         }
     }
+}
+
+/// Where the text of a file is. Whoever holds a copy of the text keeps it there.
+fn address(file: &File) -> usize {
+    file.data.as_ptr().addr()
 }
 
 /// `values.yaml`, `charts/db/values.yaml`, …

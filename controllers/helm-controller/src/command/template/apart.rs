@@ -13,7 +13,8 @@ const WORTH_IT: u64 = 32 << 10;
 /// How much memory each of the two threads is going to need, about.
 const HEAP: usize = 2 << 20;
 
-/// For a large chart, keeps this thread on its processor and the thread that helps off it, for as long as what it returns lives.
+/// For a large chart, keeps this thread on its processor and the thread that helps off it, until the process ends. What it
+/// returns has to live until the helper has begun.
 ///
 /// Linux starts a thread on the processor of the one that starts it, and in virtual machines wakes it on that of the one
 /// that wakes it, since processors that sleep may have to wait for the host. It spreads threads with the next tick, after
