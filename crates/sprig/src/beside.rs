@@ -1,8 +1,8 @@
 //! Work that another thread does meanwhile.
 //!
-//! The threads stay, for two reasons. A new one begins on the processor of the thread that started it and waits there,
-//! often for milliseconds, even if another processor has nothing to do; one that waits for work is woken on an idle one,
-//! within microseconds. And to map its stack takes longer than small pieces of work.
+//! The threads stay, for two reasons: to map the stack of a new one takes longer than small pieces of work, and a new one
+//! begins on the processor of the thread that started it, where it waits until the kernel spreads them, often for
+//! milliseconds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
