@@ -251,7 +251,9 @@ impl Format<'_> {
             out.extend_from_slice(b"%!(NOVERB)");
             return;
         };
-        let raw = rest.get(..len).unwrap_or_default();
+        // A byte that is no UTF-8 has become U+FFFD.
+        let mut utf8 = [0; 4];
+        let raw = verb.encode_utf8(&mut utf8).as_bytes();
         self.at += len;
         if verb == '%' {
             out.push(b'%');

@@ -156,6 +156,11 @@ fn printf_has_gos_verbs_and_complaints() {
             "{{ printf \"%d\" }}|{{ printf \"x\" 1 }}|{{ printf \"%\" }}",
             "%!d(MISSING)|x%!(EXTRA int=1)|%!(NOVERB)",
         ),
+        // What is no UTF-8 becomes U+FFFD where it stands for a verb.
+        (
+            "{{ printf \"%\\xff\" | printf \"%q\" }}|{{ printf \"%\\xff\" 1 | printf \"%q\" }}",
+            "\"%!\u{fffd}(MISSING)\"|\"%!\u{fffd}(int=1)\"",
+        ),
         (
             "{{ printf \"%.\" 1 }}|{{ printf \"%5.x\" 255 }}|{{ printf \"%.%\" 1 }}",
             "%!.(int=1)|   ff|%%!(EXTRA int=1)",

@@ -62,6 +62,17 @@ fn definition(plural: &str, described: &str) -> String {
     .to_string()
 }
 
+/// Waits until an object is there, for half a minute at most: what comes next shows whether it is.
+async fn there(objects: &kube::Api<kube::api::DynamicObject>, name: &str) -> Result<()> {
+    for _ in 0..600 {
+        if objects.get_opt(name).await?.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
 /// Cases 35 and 42.
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_and_their_objects() -> Result<()> {
@@ -85,9 +96,10 @@ async fn definitions_and_their_objects() -> Result<()> {
             ],
         )
     };
+    let definitions = scene.plane.objects("apiextensions.k8s.io/v1", "CustomResourceDefinition", None)?;
+    let name = format!("{plural}.e2e.test");
     let described = async || -> Result<Value> {
-        let found = scene.plane.objects("apiextensions.k8s.io/v1", "CustomResourceDefinition", None)?;
-        let found = serde_json::to_value(found.get(&format!("{plural}.e2e.test")).await?)?;
+        let found = serde_json::to_value(definitions.get(&name).await?)?;
         Ok(found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["description"].clone())
     };
     scene.chart("web", &chart("1.0.0", "one")?).await?;
@@ -98,6 +110,8 @@ async fn definitions_and_their_objects() -> Result<()> {
             message(object, "Reconciling").starts_with("Running 'install'")
         })
         .await?;
+    // The condition comes before the definition.
+    there(&definitions, &name).await?;
     assert_eq!(described().await?, "one");
     // The kind's plural is the scene's own.
     let wheels = kube::core::ApiResource {
@@ -109,12 +123,7 @@ async fn definitions_and_their_objects() -> Result<()> {
     };
     let wheels: kube::Api<kube::api::DynamicObject> =
         kube::Api::namespaced_with(scene.plane.client()?, &scene.namespace, &wheels);
-    for _ in 0..600 {
-        if wheels.get_opt("web").await?.is_some() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    there(&wheels, "web").await?;
     wheels
         .patch_status("web", &PatchParams::default(), &Patch::Merge(json!({"status": {"turns": 1}})))
         .await?;
