@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::file::base_name;
 use crate::hook::{Event, Hook};
 use crate::order::install_rank;
-use crate::render::Files;
+use crate::render::{Files, render};
 
 /// Where a file is cut into documents. The texts of manifests, and so their digests, depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,6 @@ pub fn assemble(
         documents.extend(cut.map(|text| Document { path, bytes: text.as_bytes(), content: Some(text) }));
     }
     for (document, head) in documents.iter().zip(heads(&documents)?) {
-        let head = head?;
         if let Some(content) = document.content {
             rendering.add(document.path, content, head);
         }
@@ -235,8 +234,8 @@ struct Document<'a> {
 /// From how many bytes on documents are read by two threads.
 const WORTH_A_THREAD: usize = 16 << 10;
 
-/// The heads of documents, in their order.
-fn heads(documents: &[Document<'_>]) -> Result<Vec<Result<Head, Error>>, Error> {
+/// The heads of documents, in their order, or what is wrong with the first that has none.
+fn heads(documents: &[Document<'_>]) -> Result<Vec<Head>, Error> {
     let all: usize = documents.iter().map(|document| document.bytes.len()).sum();
     let mut front = 0;
     let half = documents.iter().position(|document| {
@@ -249,11 +248,14 @@ fn heads(documents: &[Document<'_>]) -> Result<Vec<Result<Head, Error>>, Error> 
     let back: Vec<(String, Vec<u8>)> =
         back.iter().map(|document| (document.path.to_owned(), document.bytes.to_owned())).collect();
     let beside = (!back.is_empty()).then(|| {
-        Beside::start(move || back.iter().map(|(path, bytes)| head(path, bytes)).collect::<Vec<_>>())
+        Beside::start(move || {
+            back.iter().map(|(path, bytes)| head(path, bytes)).collect::<Result<Vec<_>, _>>()
+        })
     });
-    let mut found: Vec<_> = front.iter().map(|document| head(document.path, document.bytes)).collect();
+    let read = front.iter().map(|document| head(document.path, document.bytes));
+    let mut found = read.collect::<Result<Vec<_>, _>>()?;
     if let Some(beside) = beside {
-        found.extend(beside.end().map_err(|error| Error::Render(error.to_string()))?);
+        found.extend(beside.end().map_err(render)??);
     }
     Ok(found)
 }

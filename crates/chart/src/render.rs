@@ -158,12 +158,12 @@ impl Chart {
     fn templates(&self) -> Result<Compiled, Error> {
         let mut found = Vec::new();
         templates(self, self.name(), &mut found);
-        let files = found.iter().map(|(path, text)| (path.as_str(), text.clone()));
-        Templates::compile(files).map(Compiled).map_err(render)
+        Templates::compile(found).map(Compiled).map_err(render)
     }
 }
 
-fn render(error: sprig::Error) -> Error {
+/// As the errors of this crate.
+pub(crate) fn render(error: sprig::Error) -> Error {
     Error::Render(error.to_string())
 }
 

@@ -62,17 +62,6 @@ fn definition(plural: &str, described: &str) -> String {
     .to_string()
 }
 
-/// Waits until an object is there, for half a minute at most: what comes next shows whether it is.
-async fn there(objects: &kube::Api<kube::api::DynamicObject>, name: &str) -> Result<()> {
-    for _ in 0..600 {
-        if objects.get_opt(name).await?.is_some() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    Ok(())
-}
-
 /// Cases 35 and 42.
 #[tokio::test(flavor = "multi_thread")]
 async fn definitions_and_their_objects() -> Result<()> {
@@ -111,7 +100,7 @@ async fn definitions_and_their_objects() -> Result<()> {
         })
         .await?;
     // The condition comes before the definition.
-    there(&definitions, &name).await?;
+    scene.plane.wait_for(&definitions, &name, "the definition", |_| true).await?;
     assert_eq!(described().await?, "one");
     // The kind's plural is the scene's own.
     let wheels = kube::core::ApiResource {
@@ -123,7 +112,7 @@ async fn definitions_and_their_objects() -> Result<()> {
     };
     let wheels: kube::Api<kube::api::DynamicObject> =
         kube::Api::namespaced_with(scene.plane.client()?, &scene.namespace, &wheels);
-    there(&wheels, "web").await?;
+    scene.plane.wait_for(&wheels, "web", "the wheel", |_| true).await?;
     wheels
         .patch_status("web", &PatchParams::default(), &Patch::Merge(json!({"status": {"turns": 1}})))
         .await?;
