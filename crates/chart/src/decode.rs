@@ -245,15 +245,7 @@ fn text(scalar: &Scalar) -> Result<String, String> {
         Resolved::Bool(value) => value.to_string(),
         Resolved::Int(value) => value.to_string(),
         Resolved::UInt(value) => value.to_string(),
-        Resolved::Float(value) => float_text(value),
+        Resolved::Float(value) => gofloat::general_of_single(value),
         Resolved::Str(text) => text.into_owned(),
     })
-}
-
-fn float_text(value: f64) -> String {
-    let single = value as f32;
-    if single.is_infinite() {
-        return if single > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() };
-    }
-    gofloat::general_of_single(value)
 }

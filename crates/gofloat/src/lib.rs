@@ -50,14 +50,18 @@ pub fn json(value: f64) -> String {
     }
 }
 
-/// As `%g` writes it: with an exponent of two digits below 1e-4 and from 1e6 on.
+/// As `%g` writes it: with an exponent of two digits below 1e-4 and from 1e6 on, and `+Inf`, `-Inf` and `NaN`.
 ///
 /// ```
 /// assert_eq!(gofloat::general(100000.0), "100000");
 /// assert_eq!(gofloat::general(1000000.0), "1e+06");
+/// assert_eq!(gofloat::general(f64::INFINITY), "+Inf");
 /// ```
 #[must_use]
 pub fn general(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
     let text = scientific(value);
     let Some((digits, exponent)) = text.split_once('e') else { return text };
     let power: i32 = exponent.parse().unwrap_or_default();
@@ -72,6 +76,7 @@ pub fn general(value: f64) -> String {
 ///
 /// ```
 /// assert_eq!(gofloat::general_of_single(0.1234567891), "0.12345679");
+/// assert_eq!(gofloat::general_of_single(-1e39), "-Inf");
 /// ```
 #[must_use]
 pub fn general_of_single(value: f64) -> String {

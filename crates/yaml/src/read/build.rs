@@ -16,7 +16,23 @@ pub(super) fn first(
     profile: Profile,
     limits: &ReadLimits,
 ) -> Result<Option<Value>, ReadError> {
-    Builder::new(text, line, profile, limits).document(true)
+    read(text, line, profile, limits, |builder| builder.document(true))
+}
+
+/// What `build` makes of a text. If it fails with an error that shows keys of mappings, it is done again for that.
+fn read<'a, T>(
+    text: &'a str,
+    line: u32,
+    profile: Profile,
+    limits: &ReadLimits,
+    build: impl Fn(&mut Builder<'a, '_>) -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
+    let mut builder = Builder::new(text, line, profile, limits);
+    let built = build(&mut builder);
+    if !builder.shows_keys {
+        return built;
+    }
+    build(&mut Builder { ranks_keys: true, ..Builder::new(text, line, profile, limits) })
 }
 
 /// As [`first`], where `text` goes on with something that cannot be read; none if that is met.
@@ -27,7 +43,10 @@ pub(super) fn first_within(
 ) -> Option<Result<Option<Value>, ReadError>> {
     let mut builder = Builder::new(text, 0, profile, limits);
     let document = builder.document(true);
-    (!builder.scanner.is_near_end()).then_some(document)
+    if builder.scanner.is_near_end() {
+        return None;
+    }
+    Some(if builder.shows_keys { first(text, 0, profile, limits) } else { document })
 }
 
 /// As [`first`], without the values of other keys than `keys`; everything if one of those is no value of JSON.
@@ -41,8 +60,8 @@ pub(super) fn first_keys(
     if matches!(builder.scanner.peek()?.kind, TokenKind::BlockMappingStart) {
         builder.keys = Some(keys);
     }
-    let document = builder.document(true)?;
-    if builder.is_odd { first(text, 0, profile, limits) } else { Ok(document) }
+    let document = builder.document(true);
+    if builder.shows_keys || builder.is_odd { first(text, 0, profile, limits) } else { document }
 }
 
 /// As [`first`] in go-yaml v3, and takes what its aliases add off the limit.
@@ -55,12 +74,13 @@ pub(super) fn counted(text: &str, line: u32, limits: &mut ReadLimits) -> Result<
 
 /// Every document of `text`.
 pub(super) fn all(text: &str, profile: Profile, limits: &ReadLimits) -> Result<Vec<Value>, ReadError> {
-    let mut builder = Builder::new(text, 0, profile, limits);
-    let mut documents = Vec::new();
-    while let Some(document) = builder.document(documents.is_empty())? {
-        documents.push(document);
-    }
-    Ok(documents)
+    read(text, 0, profile, limits, |builder| {
+        let mut documents = Vec::new();
+        while let Some(document) = builder.document(documents.is_empty())? {
+            documents.push(document);
+        }
+        Ok(documents)
+    })
 }
 
 /// Which collections may stand where a node is expected.
@@ -72,6 +92,13 @@ enum Place {
     Block,
     /// In a block mapping, where a sequence may stand at the mapping's own indentation.
     BlockMapping,
+}
+
+/// A key that JSON has no room for.
+struct Unsupported {
+    key: String,
+    mark: Mark,
+    error: ReadError,
 }
 
 /// Tag and anchor in front of a node.
@@ -92,14 +119,18 @@ struct Builder<'a, 'k> {
     alias_nodes_left: usize,
     /// What Go finds wrong only once it has read the whole document: the first such thing.
     later: Option<ReadError>,
-    /// What JSON has no room for, which Go finds behind all that: the first such key, and the error.
-    unsupported: Option<(String, ReadError)>,
+    /// What Go finds wrong behind all that: the first such key.
+    unsupported: Option<Unsupported>,
     /// The keys that count in the mapping that comes next.
     keys: Option<&'k [&'k str]>,
     /// What is read is only checked, and nothing is built from it.
     drops: bool,
     /// Something was dropped that JSON cannot carry.
     is_odd: bool,
+    /// An error shows a mapping with its keys.
+    shows_keys: bool,
+    /// Keys are [`ranked`](super::key::ranked), to be shown as they are.
+    ranks_keys: bool,
 }
 
 impl<'a, 'k> Builder<'a, 'k> {
@@ -115,6 +146,8 @@ impl<'a, 'k> Builder<'a, 'k> {
             keys: None,
             drops: false,
             is_odd: false,
+            shows_keys: false,
+            ranks_keys: false,
         }
     }
 
@@ -168,7 +201,7 @@ impl<'a, 'k> Builder<'a, 'k> {
             _ => self.node(Place::Block)?,
         };
         self.take(&TokenKind::DocumentEnd)?;
-        match self.later.take().or(self.unsupported.take().map(|(_, error)| error)) {
+        match self.later.take().or(self.unsupported.take().map(|found| found.error)) {
             Some(error) => Err(error),
             None => Ok(Some(value)),
         }
@@ -557,6 +590,7 @@ impl<'a, 'k> Builder<'a, 'k> {
         if self.later.is_none() {
             self.later = Some(match self.profile {
                 Profile::V2 => {
+                    self.shows_keys = true;
                     ReadError::at(0, 0, format!("invalid map key: {}", super::key::go_syntax(&key)))
                 }
                 Profile::V3 => {
@@ -628,30 +662,54 @@ impl<'a, 'k> Builder<'a, 'k> {
 
     /// The key as sigs.k8s.io/yaml turns it into JSON.
     fn string_key(&mut self, key: Scalar, value: &Value, mark: Mark) -> Option<Scalar> {
-        let text = match key.resolve() {
-            Ok(Resolved::Str(_)) => return Some(key),
-            Ok(Resolved::Int(value)) => value.to_string(),
-            Ok(Resolved::Bool(value)) => value.to_string(),
-            Ok(Resolved::Float(value)) => crate::number::yaml_float(value),
-            Ok(found @ (Resolved::Null | Resolved::UInt(_))) => {
-                let (kind, shown) = match found {
-                    Resolved::UInt(value) => ("uint64", format!("0x{value:x}")),
-                    _ => ("%!s(<nil>)", "<nil>".to_owned()),
-                };
-                let value = if value.is_null() { "<nil>".to_owned() } else { super::key::go_syntax(value) };
-                let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
-                // The last value of a key counts.
-                if self.unsupported.as_ref().is_none_or(|(known, _)| *known == shown) {
-                    self.unsupported = Some((shown, ReadError::at(0, 0, message)));
-                }
-                return None;
-            }
+        let meaning = match key.resolve() {
+            Ok(meaning) => meaning,
             Err(error) => {
                 self.later.get_or_insert(ReadError::at(0, 0, error.to_string()));
                 return None;
             }
         };
-        Some(place(Scalar::str(text), mark))
+        let text = match &meaning {
+            Resolved::Str(_) if !self.ranks_keys => return Some(key),
+            Resolved::Str(_) => None,
+            Resolved::Int(value) => Some(value.to_string()),
+            Resolved::Bool(value) => Some(value.to_string()),
+            Resolved::Float(value) => Some(match gofloat::general_of_single(*value).as_str() {
+                "+Inf" => ".inf".to_owned(),
+                "-Inf" => "-.inf".to_owned(),
+                "NaN" => ".nan".to_owned(),
+                text => text.to_owned(),
+            }),
+            Resolved::Null => {
+                self.refuse_key("%!s(<nil>)", "<nil>".to_owned(), value, mark);
+                None
+            }
+            Resolved::UInt(key) => {
+                self.refuse_key("uint64", format!("0x{key:x}"), value, mark);
+                None
+            }
+        };
+        let text = if self.ranks_keys { Some(super::key::ranked(&meaning)) } else { text };
+        text.map(|text| place(Scalar::str(text), mark))
+    }
+
+    /// Notes a key of a type that JSON has no room for, as it is `shown`.
+    fn refuse_key(&mut self, kind: &str, shown: String, value: &Value, mark: Mark) {
+        // The last value of a key counts, and the key counts before what is in its value.
+        let counts = self.unsupported.as_ref().is_none_or(|known| {
+            known.key == shown || (known.mark.line, known.mark.column) > (mark.line, mark.column)
+        });
+        if !counts {
+            return;
+        }
+        let value = if value.is_null() {
+            "<nil>".to_owned()
+        } else {
+            self.shows_keys = true;
+            super::key::go_syntax(value)
+        };
+        let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
+        self.unsupported = Some(Unsupported { key: shown, mark, error: ReadError::at(0, 0, message) });
     }
 
     /// Adds what `<<` names in go-yaml v3: earlier mappings of a list win over later ones, own keys over all.
