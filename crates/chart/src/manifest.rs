@@ -105,7 +105,7 @@ pub fn assemble(
     let texts: Vec<(&str, &[u8], Cow<'_, str>)> = files
         .iter()
         .filter(|(path, _)| !base_name(path).starts_with('_'))
-        .map(|(path, bytes)| (path.as_str(), bytes.as_slice(), lossy(bytes)))
+        .map(|(path, bytes)| (path.as_str(), bytes.as_slice(), gotemplate::lossy(bytes)))
         .collect();
     let mut documents = Vec::new();
     for (path, bytes, text) in &texts {
@@ -135,15 +135,10 @@ fn take_notes(files: &mut Files, chart: &str, notes: Notes) -> String {
             if !out.is_empty() {
                 out.push('\n');
             }
-            out.push_str(&String::from_utf8_lossy(&text));
+            out.push_str(&gotemplate::lossy(&text));
         }
     }
     out
-}
-
-/// As [`String::from_utf8_lossy`], which takes its time even when nothing is lost.
-fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Go's idea of white space.

@@ -52,8 +52,7 @@ pub fn post_render(
     let mut changed: BTreeMap<String, String> = BTreeMap::new();
     match stream {
         Stream::Combined => {
-            let texts =
-                files.into_iter().map(|(path, text)| (path, String::from_utf8_lossy(&text).into_owned()));
+            let texts = files.into_iter().map(|(path, text)| (path, gotemplate::lossy(&text).into_owned()));
             changed = one_stream(
                 &texts.collect(),
                 separators,

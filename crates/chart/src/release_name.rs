@@ -53,5 +53,5 @@ pub fn name_from_template(text: &str, now: i128, seed: [u8; 32]) -> Result<Strin
         templates.render(scope, Options::new(now, seed))
     });
     let mut texts = rendered.map_err(|error| Error::Render(error.to_string()))?;
-    Ok(String::from_utf8_lossy(&texts.remove(NAME).unwrap_or_default()).into_owned())
+    Ok(gotemplate::lossy(&texts.remove(NAME).unwrap_or_default()).into_owned())
 }

@@ -86,7 +86,7 @@ fn documents(text: &[u8]) -> Result<Vec<&[u8]>, String> {
         if let Some(behind) = line.strip_prefix(b"---") {
             let behind = behind.trim_ascii();
             if !behind.is_empty() && behind.first() != Some(&b'#') {
-                let behind = String::from_utf8_lossy(behind);
+                let behind = gotemplate::lossy(behind);
                 return Err(format!(
                     "error reading yaml document: invalid Yaml document separator: {behind}"
                 ));

@@ -287,18 +287,14 @@ impl Format<'_> {
 
     fn number(&mut self) -> Option<usize> {
         let mut value: Option<i64> = None;
-        let start = self.at;
         while let Some(b @ b'0'..=b'9') = self.byte() {
-            let next = value.unwrap_or(0) * 10 + i64::from(b - b'0');
-            if next > TOO_LARGE {
-                // Go stops reading here and takes the rest for text.
-                self.at = start;
-                while self.byte().is_some_and(|b| b.is_ascii_digit()) {
-                    self.at += 1;
-                }
+            let before = value.unwrap_or(0);
+            if before > TOO_LARGE {
+                // Go takes this for the end of the format.
+                self.at = self.format.len();
                 return None;
             }
-            value = Some(next);
+            value = Some(before * 10 + i64::from(b - b'0'));
             self.at += 1;
         }
         value.and_then(|value| usize::try_from(value).ok())
@@ -330,15 +326,18 @@ impl Format<'_> {
         };
         let text = rest.get(..close).and_then(|text| std::str::from_utf8(text).ok());
         self.at += close + 2;
-        match text.and_then(|text| text.parse::<usize>().ok()) {
+        let number = text
+            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|text| text.parse::<usize>().ok())
+            .filter(|number| i64::try_from(*number).is_ok_and(|number| number / 10 <= TOO_LARGE));
+        match number {
             Some(n) if n >= 1 && n <= self.args.len() => {
                 self.arg = n - 1;
                 self.after_index = true;
             }
             _ => {
                 self.good_index = false;
-                self.after_index =
-                    text.is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()) && !t.is_empty());
+                self.after_index = number.is_some();
             }
         }
     }

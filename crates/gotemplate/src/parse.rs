@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
         let raw = self.raw(token);
         match token.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Keyword(_) | Kind::Dot => format!("<{}>", String::from_utf8_lossy(raw)),
+            Kind::Keyword(_) | Kind::Dot => format!("<{}>", crate::text::lossy(raw)),
             _ if raw.len() > 10 => {
                 let short: usize = chars(raw).take(10).map(|(_, len)| len).sum();
                 format!("{}...", quote(raw.get(..short).unwrap_or_default()))

@@ -26,7 +26,7 @@ pub fn quote_into(bytes: &[u8], ascii: bool, out: &mut Vec<u8>) {
 pub fn quote(bytes: &[u8]) -> String {
     let mut out = Vec::with_capacity(bytes.len() + 2);
     quote_into(bytes, false, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    crate::text::lossy(&out).into_owned()
 }
 
 /// A character in single quotes; `ascii` escapes all but ASCII (`%+q`).
@@ -35,7 +35,7 @@ pub fn quote_char(c: char, ascii: bool) -> String {
     let mut out = vec![b'\''];
     escape_char(c, '\'', ascii, &mut out);
     out.push(b'\'');
-    String::from_utf8_lossy(&out).into_owned()
+    crate::text::lossy(&out).into_owned()
 }
 
 fn hex_escape(byte: u8, out: &mut Vec<u8>) {

@@ -28,10 +28,21 @@ impl Str {
     /// The text, with each byte that is not UTF-8 replaced by U+FFFD.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => text.into(),
-            Err(_) => chars(&self.0).map(|(c, _)| c).collect::<String>().into(),
-        }
+        lossy(&self.0)
+    }
+}
+
+/// The text of `bytes`, with each byte that is not UTF-8 replaced by U+FFFD: Go does so for each, where Rust's
+/// [`String::from_utf8_lossy`] has one for several that could have begun a character.
+///
+/// ```
+/// assert_eq!(gotemplate::lossy(b"\xf0\x9f?"), "\u{fffd}\u{fffd}?");
+/// ```
+#[must_use]
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => chars(bytes).map(|(c, _)| c).collect::<String>().into(),
     }
 }
 

@@ -220,7 +220,7 @@ impl Parts {
                 // Mostly, the first character tells.
                 text.iter().all(u8::is_ascii_whitespace)
                     || (text.first().is_some_and(|b| !b.is_ascii_graphic())
-                        && String::from_utf8_lossy(text).trim().is_empty())
+                        && crate::text::lossy(text).trim().is_empty())
             }
             _ => false,
         }
@@ -262,7 +262,7 @@ impl Tree {
     }
 
     fn shown(&self, span: Span) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.slice(span))
+        crate::text::lossy(self.slice(span))
     }
 
     /// `name:line:column` of a node; lines count from 1, columns are bytes from 0.

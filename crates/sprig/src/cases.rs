@@ -34,12 +34,42 @@ pub(crate) fn upper(c: char) -> char {
     let mut mapped = c.to_uppercase();
     match (mapped.next(), mapped.next()) {
         (Some(upper), None) => upper,
-        _ => c,
+        // With an iota below, which Unicode writes behind where there is room for it.
+        _ => match c {
+            '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
+                char::from_u32(u32::from(c) + 8).unwrap_or(c)
+            }
+            'ᾳ' => 'ᾼ',
+            'ῃ' => 'ῌ',
+            'ῳ' => 'ῼ',
+            c => c,
+        },
+    }
+}
+
+/// Go's simple mapping for the beginnings of words: that of [`upper`] but for a few letters.
+fn title_letter(c: char) -> char {
+    match c {
+        'Ǆ'..='ǆ' => 'ǅ',
+        'Ǉ'..='ǉ' => 'ǈ',
+        'Ǌ'..='ǌ' => 'ǋ',
+        'Ǳ'..='ǳ' => 'ǲ',
+        // Georgian has capitals, but no word begins with one.
+        '\u{10d0}'..='\u{10fa}' | '\u{10fd}'..='\u{10ff}' => c,
+        c => upper(c),
     }
 }
 
 pub(crate) fn lower(c: char) -> char {
     if c == 'İ' { 'i' } else { c.to_lowercase().next().unwrap_or(c) }
+}
+
+/// Whether a letter is itself a capital and a small one, or has an iota beside it.
+fn is_title(c: char) -> bool {
+    matches!(
+        c,
+        'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}' | 'ᾼ' | 'ῌ' | 'ῼ'
+    )
 }
 
 fn title(text: &[u8]) -> String {
@@ -52,7 +82,7 @@ fn title(text: &[u8]) -> String {
         } else {
             !before.is_alphanumeric() && is_space(before)
         };
-        out.push(if separates { upper(c) } else { c });
+        out.push(if separates { title_letter(c) } else { c });
         before = c;
     }
     out
@@ -75,13 +105,16 @@ fn untitle(text: &[u8]) -> String {
 }
 
 fn swap_case(text: &[u8]) -> String {
+    let mut start = true;
     chars(text)
         .map(|(c, _)| {
-            if c.is_uppercase() {
+            if c.is_uppercase() || is_title(c) {
+                start = false;
                 lower(c)
             } else if c.is_lowercase() {
-                upper(c)
+                if std::mem::take(&mut start) { title_letter(c) } else { upper(c) }
             } else {
+                start = is_space(c);
                 c
             }
         })

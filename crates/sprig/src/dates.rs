@@ -71,11 +71,19 @@ fn modify(a: &[Value]) -> Outcome {
 
 /// A number as Go's `ParseInt` gives it when nobody looks at its error: the nearest one, or 0 for what is none.
 fn whole(text: &str) -> i64 {
-    text.parse::<i64>().unwrap_or_else(|error| match error.kind() {
-        std::num::IntErrorKind::PosOverflow => i64::MAX,
-        std::num::IntErrorKind::NegOverflow => i64::MIN,
-        _ => 0,
-    })
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let size = match digits.parse::<u64>() {
+        _ if digits.starts_with('+') => 0,
+        Ok(size) => size,
+        // Go reads no further than what is too large.
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => u64::MAX,
+        Err(_) => 0,
+    };
+    let size = i128::from(size).min(i128::from(i64::MAX) + i128::from(negative));
+    i64::try_from(if negative { -size } else { size }).unwrap_or_default()
 }
 
 fn seconds(value: &Value) -> String {

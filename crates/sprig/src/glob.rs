@@ -1,35 +1,26 @@
-//! Patterns of `.Files.Glob`: `*`, `**`, `?`, `[a-c]`, `[!a]`, `{a,b}`, `\`.
+//! Patterns of `.Files.Glob`: `*`, `**`, `?`, `[a-c]`, `[abc]`, `[!a]`, `{a,b}`, `\`, as the library of Helm's reads them.
+
+use std::iter::Peekable;
+use std::str::Chars;
 
 use regex::bytes::Regex;
 
-/// A pattern as an expression; a malformed one is none.
+/// A pattern as an expression; a malformed one is none. A brace that is not closed ends with the pattern, which itself ends at
+/// a NUL.
 pub(crate) fn compile(pattern: &str) -> Option<Regex> {
+    let pattern = pattern.split('\0').next().unwrap_or_default();
+    if pattern.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
     let mut out = String::from("(?s)^");
     let mut chars = pattern.chars().peekable();
     let mut braces = 0usize;
     while let Some(c) = chars.next() {
         match c {
-            '*' if chars.peek() == Some(&'*') => {
-                while chars.next_if_eq(&'*').is_some() {}
-                out.push_str(".*");
-            }
+            '*' if chars.next_if_eq(&'*').is_some() => out.push_str(".*"),
             '*' => out.push_str("[^/]*"),
             '?' => out.push_str("[^/]"),
-            '[' => {
-                let negative = chars.next_if_eq(&'!').is_some();
-                let mut inner = String::new();
-                loop {
-                    match chars.next()? {
-                        ']' if !inner.is_empty() => break,
-                        '\\' => inner.push_str(&regex::escape(&chars.next()?.to_string())),
-                        '-' => inner.push('-'),
-                        c => inner.push_str(&regex::escape(&c.to_string())),
-                    }
-                }
-                out.push_str(if negative { "[^" } else { "[" });
-                out.push_str(&inner);
-                out.push(']');
-            }
+            '[' => out.push_str(&class(&mut chars)?),
             '{' => {
                 braces += 1;
                 out.push_str("(?:");
@@ -39,13 +30,33 @@ pub(crate) fn compile(pattern: &str) -> Option<Regex> {
                 out.push(')');
             }
             ',' if braces > 0 => out.push('|'),
-            '\\' => out.push_str(&regex::escape(&chars.next()?.to_string())),
+            '\\' => out.extend(chars.next().map(|c| regex::escape(&c.to_string()))),
             c => out.push_str(&regex::escape(&c.to_string())),
         }
     }
-    if braces > 0 {
-        return None;
-    }
+    out.extend(std::iter::repeat_n(')', braces));
     out.push('$');
     Regex::new(&out).ok()
+}
+
+/// What follows `[`: either one range, or characters among which `-` has no meaning.
+fn class(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
+    let negative = chars.next_if_eq(&'!').is_some();
+    let number = |c: char| format!("\\x{{{:x}}}", u32::from(c));
+    let mut inner = String::new();
+    let mut next = chars.next()?;
+    if chars.next_if_eq(&'-').is_some() {
+        let last = chars.next().filter(|last| *last >= next)?;
+        if chars.next() != Some(']') {
+            return None;
+        }
+        inner = format!("{}-{}", number(next), number(last));
+    } else {
+        while next != ']' {
+            let c = if next == '\\' { chars.next()? } else { next };
+            inner.push_str(&number(c));
+            next = chars.next()?;
+        }
+    }
+    (!inner.is_empty()).then(|| format!("[{}{inner}]", if negative { "^" } else { "" }))
 }

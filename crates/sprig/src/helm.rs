@@ -25,7 +25,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("fail", &[Text], |e, a| notice(e, a.bytes(0))),
     Function::new("lookup", &[Text, Text, Text, Text], |e, a| {
         let state = state(e)?;
-        let text = |i: usize| String::from_utf8_lossy(a.bytes(i)).into_owned();
+        let text = |i: usize| gotemplate::lossy(a.bytes(i)).into_owned();
         match &mut state.lookup {
             Some(lookup) if state.purpose != Purpose::Lint => {
                 lookup(&text(0), &text(1), &text(2), &text(3)).map_err(Fault::Text)
@@ -46,9 +46,7 @@ const NOTICE_END: &str = "HELM_ERR_END";
 fn notice(exec: &mut Exec<'_>, message: &[u8]) -> Outcome {
     match state(exec)?.purpose {
         Purpose::Lint => Ok("".into()),
-        Purpose::Render => {
-            Err(format!("{NOTICE_START}{}{NOTICE_END}", String::from_utf8_lossy(message)).into())
-        }
+        Purpose::Render => Err(format!("{NOTICE_START}{}{NOTICE_END}", gotemplate::lossy(message)).into()),
     }
 }
 

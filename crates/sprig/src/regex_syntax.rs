@@ -9,8 +9,8 @@ const MAX_REPEAT: u32 = 1000;
 /// # Errors
 /// Go's text, without its `error parsing regexp: `.
 pub(crate) fn translate(pattern: &str, whole: &str) -> Result<String, String> {
-    let mut translator =
-        Translator { rest: pattern, whole, out: String::with_capacity(pattern.len() * 2), names: Vec::new() };
+    let out = String::with_capacity(pattern.len() * 2);
+    let mut translator = Translator { rest: pattern, whole, out, names: Vec::new(), ungreedy: false };
     translator.run()?;
     Ok(translator.out)
 }
@@ -20,6 +20,8 @@ struct Translator<'p> {
     whole: &'p str,
     out: String,
     names: Vec<&'p str>,
+    /// Whether the flag `U` holds here.
+    ungreedy: bool,
 }
 
 /// The name of a group in the crate's syntax, which has no names that begin with a digit.
@@ -58,10 +60,11 @@ impl<'p> Translator<'p> {
         // What a repetition would apply to: nothing yet, something, or something repeated by this text.
         let mut repeatable = false;
         let mut repeated: Option<&'p str> = None;
-        // Flags that stand between a repetition and what it repeats.
-        let mut flags: Option<usize> = None;
-        // How often the last item repeats what is in it; and of each open group the largest such number, and its start.
-        let (mut factor, mut open) = (1u32, vec![(1u32, 0)]);
+        // Flags that stand between a repetition and what it repeats, and whether `U` was set before them.
+        let mut flags: Option<(usize, bool)> = None;
+        // How often the last item repeats what is in it; and of each open group the largest such number, its start, and whether
+        // `U` was set before it.
+        let (mut factor, mut open) = (1u32, vec![(1u32, 0, false)]);
         // Where the last item begins in what is written, and whether it is repeated already.
         let mut item = (0, false);
         while let Some(c) = self.peek() {
@@ -74,14 +77,15 @@ impl<'p> Translator<'p> {
             let mut now_item = (before, false);
             match c {
                 '(' => {
+                    let ungreedy = self.ungreedy;
                     if self.group()? {
                         depth += 1;
-                        open.push((1, before));
+                        open.push((1, before, ungreedy));
                         now_repeatable = false;
                     } else {
                         (now_repeatable, now_item) = (repeatable, item);
                         now_factor = factor;
-                        now_flags = flags.or(Some(before));
+                        now_flags = flags.or(Some((before, ungreedy)));
                     }
                     if depth > MAX_DEPTH {
                         return Err(format!("expression nests too deeply: `{}`", self.whole));
@@ -93,7 +97,7 @@ impl<'p> Translator<'p> {
                     };
                     depth = outer;
                     let begin;
-                    (now_factor, begin) = open.pop().unwrap_or((1, before));
+                    (now_factor, begin, self.ungreedy) = open.pop().unwrap_or((1, before, false));
                     now_item = (begin, false);
                     self.skip(1);
                     self.out.push(')');
@@ -125,13 +129,19 @@ impl<'p> Translator<'p> {
                         if most > 1 && now_factor > MAX_REPEAT {
                             return Err(format!("invalid repeat count: `{text}`"));
                         }
-                        let at = flags.unwrap_or(before);
+                        let (at, ungreedy) = flags.unwrap_or((before, self.ungreedy));
+                        // It goes in front of the flags, which are to hold for it.
+                        let written = match text.strip_suffix('?').filter(|text| !text.is_empty()) {
+                            _ if ungreedy == self.ungreedy => text.to_owned(),
+                            Some(greedy) => greedy.to_owned(),
+                            None => format!("{text}?"),
+                        };
                         if item.1 {
                             // A `?` behind a repetition would be a part of it.
-                            self.out.insert_str(at, &format!("){text}"));
+                            self.out.insert_str(at, &format!("){written}"));
                             self.out.insert_str(item.0, "(?:");
                         } else {
-                            self.out.insert_str(at, text);
+                            self.out.insert_str(at, &written);
                         }
                         now_repeated = Some(text);
                         now_item = (item.0, true);
@@ -145,7 +155,7 @@ impl<'p> Translator<'p> {
             }
             repeatable = now_repeatable;
             (flags, factor, item) = (now_flags, now_factor, now_item);
-            if let Some((most, _)) = open.last_mut() {
+            if let Some((most, ..)) = open.last_mut() {
                 *most = (*most).max(factor);
             }
             repeated = now_repeated;
@@ -224,13 +234,16 @@ impl<'p> Translator<'p> {
         }
         self.skip(2);
         let invalid = |at: &Self| Err(format!("invalid or unsupported Perl syntax: `{}`", at.since(start)));
-        let (mut minus, mut any) = (false, false);
+        let (mut minus, mut any, mut ungreedy) = (false, false, self.ungreedy);
         loop {
             let Some(c) = self.bump() else {
                 return invalid(self);
             };
             match c {
-                'i' | 'm' | 's' | 'U' => any = true,
+                'i' | 'm' | 's' | 'U' => {
+                    any = true;
+                    ungreedy = if c == 'U' { !minus } else { ungreedy };
+                }
                 '-' if !minus => {
                     minus = true;
                     any = false;
@@ -243,6 +256,7 @@ impl<'p> Translator<'p> {
                     if text != "(?)" {
                         self.out.push_str(text);
                     }
+                    self.ungreedy = ungreedy;
                     return Ok(c == ':');
                 }
                 _ => return invalid(self),
@@ -410,8 +424,9 @@ impl<'p> Translator<'p> {
             }
             first = false;
             if self.rest.starts_with("[:")
-                && let Some(close) = self.rest.find(":]")
+                && let Some(close) = self.rest.get(2..).and_then(|behind| behind.find(":]"))
             {
+                let close = close + 2;
                 let name = self.rest.get(..close + 2).unwrap_or_default();
                 match posix(name) {
                     Some(item) => class.push_str(item),

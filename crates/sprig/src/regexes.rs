@@ -55,7 +55,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// Go's text: `error parsing regexp: …`.
 pub fn compile(pattern: &[u8], size: usize) -> Result<Regex, String> {
     RegexBuilder::new(&translated(pattern)?).size_limit(size).build().map_err(|_| {
-        let text = String::from_utf8_lossy(pattern);
+        let text = gotemplate::lossy(pattern);
         format!("error parsing regexp: expression too large or not supported: `{text}`")
     })
 }
@@ -79,8 +79,7 @@ fn translated(pattern: &[u8]) -> Result<String, String> {
 /// What is wrong with an expression that is no UTF-8 from a place on: something before it, unless that is only
 /// incomplete.
 fn not_utf8(pattern: &[u8], valid: usize) -> String {
-    let lossy =
-        |range: Range<usize>| String::from_utf8_lossy(pattern.get(range).unwrap_or_default()).into_owned();
+    let lossy = |range: Range<usize>| gotemplate::lossy(pattern.get(range).unwrap_or_default()).into_owned();
     let (before, whole) = (lossy(0..valid), lossy(0..pattern.len()));
     let behind = pattern.get(valid..).unwrap_or_default();
     // A name is looked at up to its end.
@@ -151,7 +150,7 @@ fn must(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
 /// As [`must`], with the text of Go's panic.
 fn plain(exec: &mut Exec<'_>, pattern: &[u8]) -> Result<Regex, Fault> {
     must(exec, pattern).map_err(|fault| {
-        let shown = String::from_utf8_lossy(pattern);
+        let shown = gotemplate::lossy(pattern);
         let raw = |c: char| c == '`' || (c.is_ascii_control() && c != '\t') || c == '\u{feff}';
         let quoted = shown.chars().any(raw) || std::str::from_utf8(pattern).is_err();
         let shown = if quoted { gotemplate::quote(pattern) } else { format!("`{shown}`") };
@@ -264,7 +263,7 @@ fn expand(template: &[u8], text: &Seen<'_>, found: &Captures<'_>, out: &mut Vec<
         }
         let braces = rest.first() == Some(&b'{');
         let inner = if braces { rest.get(1..).unwrap_or_default() } else { rest };
-        let valid = String::from_utf8_lossy(inner);
+        let valid = gotemplate::lossy(inner);
         let len: usize =
             valid.chars().take_while(|c| c.is_alphanumeric() || *c == '_').map(char::len_utf8).sum();
         let closed = !braces || inner.get(len) == Some(&b'}');

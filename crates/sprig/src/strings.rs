@@ -4,6 +4,7 @@ use gotemplate::Ty::{Any, Int, Str as Text};
 use gotemplate::{DictType, Exec, Fault, Function, IntKind, ListType, Str, Value, chars, fmt, quote_into};
 
 use crate::args::{Args, Outcome, strings, strval};
+use crate::cases::{lower, upper};
 
 const I: gotemplate::Ty = Int(IntKind::Int);
 /// Longest text that a repetition makes, in bytes.
@@ -13,17 +14,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("hello", &[], |_, _| Ok("Hello!".into())),
     Function::new("trunc", &[I, Text], |_, a| Ok(kept(a.any(1), trunc(a.int(0), a.bytes(1))))),
     Function::new("trim", &[Text], |_, a| Ok(kept(a.any(0), trim_space(a.bytes(0))))),
-    Function::new("upper", &[Text], |_, a| {
-        Ok(map(a.bytes(0), |c, out| {
-            out.extend(
-                c.to_uppercase()
-                    .take(1)
-                    .filter(|_| c.to_uppercase().count() == 1)
-                    .chain((c.to_uppercase().count() != 1).then_some(c)),
-            )
-        })
-        .into())
-    }),
+    Function::new("upper", &[Text], |_, a| Ok(map(a.bytes(0), |c, out| out.push(upper(c))).into())),
     Function::new("lower", &[Text], |_, a| Ok(map(a.bytes(0), |c, out| out.push(lower(c))).into())),
     Function::new("substr", &[I, I, Text], |_, a| substr(a.int(0), a.int(1), a.bytes(2))),
     Function::new("repeat", &[I, Text], |_, a| repeat(a.int(0), a.bytes(1))),
@@ -79,13 +70,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 /// Go's `unicode.IsSpace`.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace()
-}
-
-fn lower(c: char) -> char {
-    match c {
-        'İ' => 'i',
-        c => c.to_lowercase().next().unwrap_or(c),
-    }
 }
 
 /// Each character changed; bytes that are no UTF-8 become U+FFFD, as in Go's `strings.Map`.

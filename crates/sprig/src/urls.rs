@@ -160,6 +160,7 @@ fn authority(text: &str, url: &mut Url) -> Result<(), String> {
         Some((user, host)) => (Some(user), host),
         None => (None, text),
     };
+    url.host = host::parse(&url.scheme, host)?;
     if let Some(user) = user {
         if !user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&b)) {
             return Err("net/url: invalid userinfo".to_owned());
@@ -170,7 +171,6 @@ fn authority(text: &str, url: &mut Url) -> Result<(), String> {
         };
         url.user = Some((unescape(name)?, password.map(unescape).transpose()?));
     }
-    url.host = host::parse(&url.scheme, host)?;
     Ok(())
 }
 
@@ -213,7 +213,7 @@ impl Url {
                 }
                 out.extend_from_slice(escape(&self.host, Part::Host).as_bytes());
             }
-            let path = escape(&self.path, Part::Path);
+            let path = if self.path == b"*" { "*".to_owned() } else { escape(&self.path, Part::Path) };
             if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
                 out.push(b'/');
             }

@@ -128,7 +128,7 @@ fn scan(value: &Value, a: &[Value]) -> Outcome {
             Value::Nil => Err("cannot scan nil into Version".to_owned()),
             Value::Str(text) => Ok(text.text().into_owned()),
             other => match other.as_bytes() {
-                Some(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+                Some(bytes) => Ok(gotemplate::lossy(bytes).into_owned()),
                 None => Err(format!("unsupported Scan type {}", other.type_name())),
             },
         },
@@ -189,9 +189,7 @@ const METHODS: &[Method] = &[
     Method::new("Original", &[], |v, _| with(v, |v| v.original().into())),
     Method::new("Scan", &[Any], scan),
     Method::new("UnmarshalJSON", &[BYTES], |v, a| read(v, json_read::string(bytes(a)))),
-    Method::new("UnmarshalText", &[BYTES], |v, a| {
-        read(v, Ok(String::from_utf8_lossy(bytes(a)).into_owned()))
-    }),
+    Method::new("UnmarshalText", &[BYTES], |v, a| read(v, Ok(gotemplate::lossy(bytes(a)).into_owned()))),
 ];
 
 /// How many of them are those of the version itself.

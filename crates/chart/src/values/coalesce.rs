@@ -66,7 +66,7 @@ impl Coalescing<'_> {
             });
             let Some(table) = found.table() else {
                 let shown = gotemplate::fmt::printf(b"%t", &[found.value()]);
-                let shown = String::from_utf8_lossy(&shown);
+                let shown = gotemplate::lossy(&shown);
                 return Err(Error::Values(format!("type mismatch on {name}: {shown}")));
             };
             self.globals(table, values, &path);

@@ -103,7 +103,7 @@ fn same_object(x: &Rc<dyn Object>, y: &Rc<dyn Object>) -> bool {
 }
 
 fn shown(value: &Value) -> String {
-    String::from_utf8_lossy(&fmt::printf(b"%s", std::slice::from_ref(value))).into_owned()
+    crate::text::lossy(&fmt::printf(b"%s", std::slice::from_ref(value))).into_owned()
 }
 
 fn less(a: &Value, b: &Value) -> Result<bool, Fault> {

@@ -35,10 +35,8 @@ impl Exec<'_> {
                 *place = value;
                 Ok(())
             }
-            None => self.fail(
-                tree,
-                format!("undefined variable: {}", String::from_utf8_lossy(tree.slice(variable.name))),
-            ),
+            None => self
+                .fail(tree, format!("undefined variable: {}", crate::text::lossy(tree.slice(variable.name)))),
         }
     }
 
@@ -96,7 +94,7 @@ impl Exec<'_> {
         match (number.float, number.int) {
             (Some(float), _) if number.float_syntax => Ok(Slot::concrete(Value::Float(float))),
             (_, Some(int)) => Ok(Slot::concrete(Value::int(int))),
-            _ => self.fail(tree, format!("{} overflows int", String::from_utf8_lossy(tree.slice(text)))),
+            _ => self.fail(tree, format!("{} overflows int", crate::text::lossy(tree.slice(text)))),
         }
     }
 
@@ -111,7 +109,7 @@ impl Exec<'_> {
         self.at = id;
         let NodeKind::Variable { name, slot, fields } = tree.kind(id) else { return Ok(Slot::default()) };
         let Some(value) = slot.and_then(|slot| self.stack.get(self.base + slot as usize)).cloned() else {
-            let name = String::from_utf8_lossy(tree.slice(name));
+            let name = crate::text::lossy(tree.slice(name));
             return self.fail(tree, format!("undefined variable: {name}"));
         };
         if fields.is_empty() {

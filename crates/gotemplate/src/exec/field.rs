@@ -164,7 +164,7 @@ fn keys(value: &Value, names: &[Span], text: &[u8], missing: MissingKey) -> Opti
 }
 
 fn shown(name: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(name)
+    crate::text::lossy(name)
 }
 
 fn method(value: &Value, name: &[u8]) -> Option<&'static Method> {

@@ -197,7 +197,7 @@ impl<'a> Parser<'a> {
             }
             Kind::Bool => NodeKind::Bool(raw == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
-                match Number::parse(&String::from_utf8_lossy(raw)) {
+                match Number::parse(&crate::text::lossy(raw)) {
                     Ok(number) => {
                         self.parts.numbers.push(number);
                         NodeKind::Number { text: span(token), number: self.parts.numbers.len() as u32 - 1 }

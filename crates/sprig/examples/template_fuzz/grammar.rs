@@ -122,6 +122,17 @@ fn literal(r: &mut Random, text: &str) -> String {
     if r.chance(15) && !text.contains('`') {
         return format!("`{text}`");
     }
+    let mut out = quoted(text);
+    if r.chance(1) {
+        out.pop();
+        out += r.pick(&["\\xff", "\\377", "\\a", "\\q", "\\ud800", "\\U00110000", "\\x4", "\\'"]);
+        out.push('"');
+    }
+    out
+}
+
+/// A text in double quotes.
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -132,9 +143,6 @@ fn literal(r: &mut Random, text: &str) -> String {
             c if c.is_control() => out += &format!("\\u{:04x}", u32::from(c)),
             c => out.push(c),
         }
-    }
-    if r.chance(1) {
-        out += r.pick(&["\\xff", "\\377", "\\a", "\\q", "\\ud800", "\\U00110000", "\\x4", "\\'"]);
     }
     out.push('"');
     out

@@ -2,6 +2,9 @@
 
 const SECOND: i64 = 1_000_000_000;
 
+/// The longest duration, if it is negative, in nanoseconds.
+const LONGEST: u64 = 1 << 63;
+
 /// Reads `1h30m`, `-1.5s` …
 ///
 /// # Errors
@@ -19,20 +22,24 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
     if rest.is_empty() {
         return Err(invalid());
     }
-    let mut total = 0u128;
+    let mut total = 0u64;
     while !rest.is_empty() {
         let whole = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (digits, tail) = rest.split_at(whole);
-        let (fraction, tail) = match tail.strip_prefix('.') {
+        let value = if digits.is_empty() { 0 } else { digits.parse::<u64>().map_err(|_| invalid())? };
+        if value > LONGEST {
+            return Err(invalid());
+        }
+        let (decimals, tail) = match tail.strip_prefix('.') {
             Some(tail) => tail.split_at(tail.bytes().take_while(u8::is_ascii_digit).count()),
             None => ("", tail),
         };
-        if digits.is_empty() && fraction.is_empty() {
+        if digits.is_empty() && decimals.is_empty() {
             return Err(invalid());
         }
         let unit_len = tail.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_len);
-        let scale: u128 = match unit {
+        let nanos: u64 = match unit {
             "" => return Err(format!("time: missing unit in duration {}", quoted())),
             "ns" => 1,
             "us" | "µs" | "μs" => 1_000,
@@ -45,20 +52,27 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
                 return Err(format!("time: unknown unit {unit} in duration {}", quoted()));
             }
         };
-        let value: u128 = if digits.is_empty() { 0 } else { digits.parse().map_err(|_| invalid())? };
-        total += value.checked_mul(scale).ok_or_else(invalid)?;
-        let fraction = fraction.get(..fraction.len().min(18)).unwrap_or_default();
-        if !fraction.is_empty() {
-            let value: u128 = fraction.parse().map_err(|_| invalid())?;
-            total += value * scale / 10u128.pow(u32::try_from(fraction.len()).unwrap_or(0));
-        }
-        if total > 1 << 63 {
-            return Err(invalid());
-        }
+        let value = value.checked_mul(nanos).filter(|value| *value <= LONGEST).ok_or_else(invalid)?;
+        total = [value, part_of(decimals, nanos)]
+            .into_iter()
+            .try_fold(total, |total, value| total.checked_add(value).filter(|total| *total <= LONGEST))
+            .ok_or_else(invalid)?;
         rest = tail;
     }
-    let limit = i128::try_from(total).map_err(|_| invalid())?;
-    i64::try_from(if negative { -limit } else { limit }).map_err(|_| invalid())
+    let total = i128::from(total);
+    i64::try_from(if negative { -total } else { total }).map_err(|_| invalid())
+}
+
+/// Decimals of a unit, in nanoseconds, with what Go loses in floats. Digits beyond what an integer holds are left out.
+fn part_of(decimals: &str, nanos: u64) -> u64 {
+    let (mut value, mut scale) = (0u64, 1f64);
+    for digit in decimals.bytes().map(|digit| u64::from(digit - b'0')) {
+        let next = value.checked_mul(10).and_then(|value| value.checked_add(digit));
+        let Some(next) = next.filter(|next| *next <= LONGEST && value <= (LONGEST - 1) / 10) else { break };
+        value = next;
+        scale *= 10.0;
+    }
+    (value as f64 * (nanos as f64 / scale)) as u64
 }
 
 /// Go's text of a duration: `1h0m5.5s`, `2ms`, `0s`.

@@ -87,7 +87,7 @@ impl<'t> Cursor<'t> {
 
     /// The text from a place to here.
     pub(super) fn since(&self, start: usize) -> String {
-        String::from_utf8_lossy(self.text.get(start..self.at).unwrap_or_default()).into_owned()
+        gotemplate::lossy(self.text.get(start..self.at).unwrap_or_default()).into_owned()
     }
 
     /// Something is wrong with what was read last. The end of a last line belongs to that line.

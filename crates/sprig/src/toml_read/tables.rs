@@ -44,7 +44,7 @@ fn shown(path: &[Str]) -> Vec<u8> {
 }
 
 fn text(path: &[Str]) -> String {
-    String::from_utf8_lossy(&shown(path)).into_owned()
+    gotemplate::lossy(&shown(path)).into_owned()
 }
 
 fn defined(path: &[Str]) -> String {

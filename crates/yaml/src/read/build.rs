@@ -357,12 +357,19 @@ impl<'a, 'k> Builder<'a, 'k> {
                 Some("null") => Tag::Null,
                 Some("timestamp") => Tag::Timestamp,
                 Some("binary") => Tag::Binary,
-                Some("merge") => Tag::Merge,
+                Some("merge") if text == "<<" => Tag::Merge,
                 _ => Tag::Custom,
             },
         };
         // With an explicit tag, quotes do not make a string.
         let style = if tag == Tag::Str { style } else { Style::Plain };
+        let text = match (self.profile, tag) {
+            (Profile::V2, Tag::Bool) => match resolve_plain(&text, Profile::V2) {
+                Plain::Bool(value) => bool_word(value).into(),
+                _ => text,
+            },
+            _ => text,
+        };
         let scalar = place(Scalar::new(text, tag).with_style(style), properties.mark);
         if self.profile == Profile::V2
             && self.later.is_none()
@@ -391,8 +398,8 @@ impl<'a, 'k> Builder<'a, 'k> {
     fn plain(&self, text: Text, mark: Mark) -> Scalar {
         let meaning = resolve_plain(&text, self.profile);
         let scalar = match (self.profile, meaning) {
-            // The rest of the program knows only the words of v3, and v2 gives dates as the text they are written in.
-            (Profile::V2, Plain::Bool(value)) => Scalar::new(if value { "true" } else { "false" }, Tag::Bool),
+            (Profile::V2, Plain::Bool(value)) => Scalar::new(bool_word(value), Tag::Bool),
+            // v2 gives dates as the text they are written in.
             (Profile::V2, Plain::Timestamp(_)) => Scalar::new(text, Tag::Str),
             (_, meaning) => Scalar::new(text, meaning.tag()),
         };
@@ -519,12 +526,17 @@ impl<'a, 'k> Builder<'a, 'k> {
                 continue;
             }
             // `[a: b]` is a sequence of one mapping.
-            let ends = [TokenKind::FlowEntry, TokenKind::FlowSequenceEnd];
             let mut mapping = Mapping::default();
-            let key =
-                self.flow_part(&[TokenKind::Value, TokenKind::FlowEntry, TokenKind::FlowSequenceEnd], mark)?;
+            let key = match self.scanner.peek()?.kind {
+                // libyaml, and go-yaml after it, pass over what shows that there is no key.
+                TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
+                    let end = self.scanner.next()?.mark;
+                    empty_in_flow(self.profile, behind(end))
+                }
+                _ => self.node(Place::Flow)?,
+            };
             let key = self.scalar_key(key, mark);
-            let value = self.flow_value(&ends)?;
+            let value = self.flow_value(&[TokenKind::FlowEntry, TokenKind::FlowSequenceEnd])?;
             self.add(&mut mapping, key, value, mark)?;
             items.push(self.finish(mapping)?);
         }
@@ -764,6 +776,11 @@ struct Mapping {
     merge: Option<(Value, Mark)>,
     /// Keys that a `<<` has set, in go-yaml v2.
     merged: Vec<String>,
+}
+
+/// A boolean in the words of v3, which the rest of the program knows: v2 has more.
+fn bool_word(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
 }
 
 fn sequence(mut items: Vec<Value>) -> Value {

@@ -93,7 +93,7 @@ fn ranked_meaning(key: &str) -> Resolved<'_> {
 
 /// Go's `strconv.IsPrint`: the standard library escapes the others, and combining characters only when they stand first.
 fn is_printable(c: char) -> bool {
-    c == ' ' || ['a', c].iter().collect::<String>().escape_debug().count() == 2
+    matches!(c, ' ' | '\'') || ['a', c].iter().collect::<String>().escape_debug().count() == 2
 }
 
 /// Go's `strconv.Quote`.

@@ -52,6 +52,9 @@ pub(super) struct Scanner<'a> {
     /// document is met.
     lookahead: usize,
     profile: Profile,
+    /// Behind a second byte order mark go-yaml passes over what stands in the first column: it means to allow a mark on
+    /// every line, but looks for it at the start of the text.
+    skips_columns: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -73,6 +76,7 @@ impl<'a> Scanner<'a> {
             taken: 0,
             ended: false,
             ready: false,
+            skips_columns: text.starts_with('\u{feff}'),
             depth_limit: limits.depth,
             lookahead: if profile == Profile::V3 { 3 } else { 1 },
             profile,
@@ -241,6 +245,11 @@ impl<'a> Scanner<'a> {
 
     fn fetch(&mut self) -> Result<(), ReadError> {
         self.skip_to_token();
+        if self.skips_columns {
+            // For these go-yaml moves the rest of the text to where the mark was.
+            let rest = self.text.get(self.position..).unwrap_or_default();
+            self.skips_columns = rest.chars().nth(3).is_some();
+        }
         let column = i64::try_from(self.column()).unwrap_or(i64::MAX);
         self.unroll(column);
         let mark = self.mark();
@@ -417,8 +426,7 @@ impl<'a> Scanner<'a> {
     /// Moves over blanks, comments and line breaks.
     fn skip_to_token(&mut self) {
         loop {
-            // Go means to allow a second mark on every line, but looks at the start of the text only.
-            if self.position == 0 && (self.byte(0), self.byte(1), self.byte(2)) == (0xef, 0xbb, 0xbf) {
+            if self.skips_columns && self.column() == 0 && self.position < self.bytes.len() {
                 self.skip();
             }
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
@@ -722,7 +730,8 @@ impl<'a> Scanner<'a> {
             match self.byte(0) {
                 b'%' => {
                     let digits = self.text.get(self.position + 1..self.position + 3).unwrap_or_default();
-                    let Ok(octet) = u8::from_str_radix(digits, 16) else {
+                    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                    let Some(octet) = u8::from_str_radix(digits, 16).ok().filter(|_| is_hex) else {
                         return Err(self.error(mark, "did not find URI escaped octet"));
                     };
                     uri.push(octet);
