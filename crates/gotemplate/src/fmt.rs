@@ -314,12 +314,13 @@ impl Format<'_> {
 
     /// `[n]`
     fn index(&mut self) {
+        self.after_index = false;
         if self.byte() != Some(b'[') {
             return;
         }
         self.reordered = true;
         let rest = self.format.get(self.at + 1..).unwrap_or_default();
-        let Some(close) = rest.iter().position(|b| *b == b']') else {
+        let Some(close) = rest.iter().position(|b| *b == b']').filter(|_| rest.len() > 1) else {
             self.good_index = false;
             self.at += 1;
             return;

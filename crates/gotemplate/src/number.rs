@@ -33,10 +33,8 @@ impl Number {
         if text.starts_with('\'') {
             return character(text);
         }
-        if let Some(imaginary) = text.strip_suffix('i')
-            && let Some((re, im)) = complex_parts(imaginary)
-        {
-            return Ok(number.simplified(re, im).with_syntax(text));
+        if let Some(im) = text.strip_suffix('i').and_then(parse_float) {
+            return Ok(number.simplified(0.0, im).with_syntax(text));
         }
         number.uint = parse_uint(text);
         number.int = parse_int(text);
@@ -58,6 +56,26 @@ impl Number {
             return Err(format!("illegal number syntax: {}", crate::quote::quote(text.as_bytes())));
         }
         Ok(number.with_syntax(text))
+    }
+
+    /// Reads a literal with a real and an imaginary part.
+    ///
+    /// # Errors
+    /// Go's text.
+    pub fn parse_complex(text: &str) -> Result<Number, String> {
+        let (re, rest) = float_token(text);
+        let (im, end) = float_token(rest);
+        if !rest.starts_with(['+', '-']) || end != "i" {
+            return Err("syntax error scanning complex number".to_owned());
+        }
+        let read = |part: &str| {
+            parse_float(part).ok_or_else(|| {
+                let problem =
+                    if part.parse::<f64>().is_ok() { "value out of range" } else { "invalid syntax" };
+                format!("strconv.ParseFloat: parsing {}: {problem}", crate::quote::quote(part.as_bytes()))
+            })
+        };
+        Ok(Number::default().simplified(read(re)?, read(im)?).with_syntax(text))
     }
 
     fn with_syntax(self, text: &str) -> Number {
@@ -88,15 +106,30 @@ impl Number {
     }
 }
 
-fn complex_parts(text: &str) -> Option<(f64, f64)> {
-    if let Some(im) = parse_float(text) {
-        return Some((0.0, im));
+/// The number that stands at the start of a text for Go's `fmt.Sscan`, and what follows it.
+fn float_token(text: &str) -> (&str, &str) {
+    let mut at = 0;
+    let accept = |at: &mut usize, set: &str| {
+        let found = text.get(*at..).is_some_and(|rest| rest.starts_with(|c| set.contains(c)));
+        *at += usize::from(found);
+        found
+    };
+    accept(&mut at, "+-");
+    // That of `inf`.
+    accept(&mut at, "iI");
+    let (mut digits, mut exponent) = ("0123456789_", "eEpP");
+    if accept(&mut at, "0") && accept(&mut at, "xX") {
+        (digits, exponent) = ("0123456789abcdefABCDEF_", "pP");
     }
-    let split = text.char_indices().skip(1).filter(|(i, c)| {
-        matches!(c, '+' | '-') && !text.get(..*i).unwrap_or_default().ends_with(['e', 'E', 'p', 'P'])
-    });
-    let at = split.last()?.0;
-    Some((parse_float(text.get(..at)?)?, parse_float(text.get(at..)?)?))
+    while accept(&mut at, digits) {}
+    if accept(&mut at, ".") {
+        while accept(&mut at, digits) {}
+    }
+    if accept(&mut at, exponent) {
+        accept(&mut at, "+-");
+        while accept(&mut at, "0123456789_") {}
+    }
+    text.split_at_checked(at).unwrap_or((text, ""))
 }
 
 fn character(text: &str) -> Result<Number, String> {
@@ -194,18 +227,48 @@ fn separates_digits(text: &str, is_hex: bool) -> bool {
     underscores.all(|at| at.checked_sub(1).map_or(is_hex, digit) && digit(at + 1))
 }
 
+/// Digits of a hexadecimal number that count; of the others only whether there is anything in them.
+const HEX_DIGITS: usize = 16;
+
 fn hex_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once('p')?;
-    let exponent: i32 = exponent.parse().ok()?;
+    let (sign, size) = match exponent.strip_prefix('-') {
+        Some(size) => (-1, size),
+        None => (1, exponent.strip_prefix('+').unwrap_or(exponent)),
+    };
+    if size.is_empty() || !size.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let exponent = sign * size.parse().unwrap_or(i32::MAX).min(100_000);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let mut value = 0f64;
-    for c in whole.chars().chain(fraction.chars()) {
-        value = value * 16.0 + f64::from(c.to_digit(16)?);
+    let digits = format!("{whole}{fraction}");
+    let digits = digits.trim_start_matches('0');
+    let (kept, dropped) = digits.split_at_checked(HEX_DIGITS).unwrap_or((digits, ""));
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
     }
-    let shift = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
-    let value = value * 2f64.powi(exponent.checked_sub(shift)?);
-    value.is_finite().then_some(value)
+    let kept = if kept.is_empty() { 0 } else { u128::from_str_radix(kept, 16).ok()? };
+    let rest = u128::from(dropped.bytes().any(|b| b != b'0'));
+    let scale = |digits: &str| i32::try_from(digits.len()).ok()?.checked_mul(4);
+    let exponent = exponent.checked_sub(scale(fraction)?)?.checked_add(scale(dropped)?)?;
+    Some(rounded(kept << 2 | rest, exponent.checked_sub(2)?)).filter(|value| value.is_finite())
+}
+
+/// The float nearest to `bits` times two to the power of `exponent`, the even one of two that are equally near.
+fn rounded(bits: u128, exponent: i32) -> f64 {
+    const LEAST: i32 = -1074;
+    let len = 128 - bits.leading_zeros().cast_signed();
+    let Ok(surplus @ 0..128) = u32::try_from((len - 53).max(LEAST.saturating_sub(exponent)).max(0)) else {
+        return 0.0;
+    };
+    let (whole, rest) = (bits >> surplus, bits & ((1 << surplus) - 1));
+    let half = (1 << surplus) >> 1;
+    let up = surplus > 0 && (rest > half || (rest == half && whole & 1 == 1));
+    let exponent = exponent.saturating_add(surplus.cast_signed()).min(2000);
+    // In steps, each of which a float can hold.
+    let near = exponent.clamp(-1000, 1000);
+    (whole + u128::from(up)) as f64 * 2f64.powi(near) * 2f64.powi(exponent - near)
 }

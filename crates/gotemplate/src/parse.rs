@@ -208,7 +208,10 @@ impl<'a> Parser<'a> {
     }
 
     fn error<T>(&self, message: impl std::fmt::Display) -> Parsed<T> {
-        let line = self.tokens.get(self.furthest).map_or(1, |token| self.line(token.start));
+        self.error_on(self.tokens.get(self.furthest).map_or(1, |token| self.line(token.start)), message)
+    }
+
+    fn error_on<T>(&self, line: usize, message: impl std::fmt::Display) -> Parsed<T> {
         Err(Box::new(Error::new(format!("template: {}:{line}: {message}", self.name.text()))))
     }
 

@@ -447,12 +447,12 @@ impl<'p> Translator<'p> {
             if self.rest.starts_with('-') && !self.rest.starts_with("-]") && self.rest.len() > 1 {
                 self.skip(1);
                 let before = self.rest;
-                let high = match self.member()? {
-                    Item::Char(high) => high,
-                    Item::Class(_) => {
-                        let shown: String = before.chars().take(2).collect();
-                        return Err(format!("invalid escape sequence: `{shown}`"));
-                    }
+                let is_property = before.starts_with("\\p") || before.starts_with("\\P");
+                let Item::Char(high) =
+                    (if is_property { Item::Class(String::new()) } else { self.member()? })
+                else {
+                    let shown: String = before.chars().take(2).collect();
+                    return Err(format!("invalid escape sequence: `{shown}`"));
                 };
                 if high < low {
                     let shown = self.since(range_start);

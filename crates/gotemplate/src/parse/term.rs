@@ -171,7 +171,10 @@ impl<'a> Parser<'a> {
     }
 
     fn after_term<T>(&self, term: &[u8]) -> Parsed<T> {
-        self.error(format!("unexpected . after term {}", quote(term)))
+        // Behind the last field space counts as a token, which need not be on the line of the next.
+        let end =
+            self.next.checked_sub(1).and_then(|last| self.tokens.get(last)).map_or(0, |token| token.end);
+        self.error_on(self.line(end), format!("unexpected . after term {}", quote(term)))
     }
 
     fn term(&mut self) -> Parsed<Option<NodeId>> {
@@ -197,7 +200,13 @@ impl<'a> Parser<'a> {
             }
             Kind::Bool => NodeKind::Bool(raw == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
-                match Number::parse(&crate::text::lossy(raw)) {
+                let text = crate::text::lossy(raw);
+                let number = if token.kind == Kind::Complex {
+                    Number::parse_complex(&text)
+                } else {
+                    Number::parse(&text)
+                };
+                match number {
                     Ok(number) => {
                         self.parts.numbers.push(number);
                         NodeKind::Number { text: span(token), number: self.parts.numbers.len() as u32 - 1 }

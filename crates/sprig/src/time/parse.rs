@@ -152,7 +152,7 @@ fn take(piece: Piece, left: &mut &str, after: &str, found: &mut Found) -> Result
         Piece::Second | Piece::ZeroSecond => {
             let least = if piece == Piece::Second { 1 } else { 2 };
             found.second = ranged(digits(left, least, 2)?, 0..=59, "second")?;
-            let fraction_next = matches!(next(after), ("", Some((Piece::Fraction { .. }, _)), _));
+            let fraction_next = matches!(next(after), (_, Some((Piece::Fraction { .. }, _)), _));
             if !fraction_next
                 && left.starts_with(['.', ','])
                 && left.as_bytes().get(1).copied().is_some_and(|b| b.is_ascii_digit())

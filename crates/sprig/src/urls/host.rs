@@ -62,7 +62,7 @@ fn unescape_host(text: &str, is_zone: bool) -> Result<Vec<u8>, String> {
             continue;
         }
         let code = text.as_bytes().get(at..text.len().min(at + 3)).unwrap_or_default();
-        let value = unescape(&gotemplate::lossy(code))?.first().copied().unwrap_or_default();
+        let value = unescape(&carried(code))?.first().copied().unwrap_or_default();
         let is_wide = value >= 0x80;
         let allowed = if is_zone { value == b' ' || (is_plain(value) && !is_wide) } else { is_wide };
         if code != b"%25" && !allowed {
