@@ -169,6 +169,21 @@ fn printf_has_gos_verbs_and_complaints() {
             "{{ printf \"%[2]d %[1]d\" 1 2 }}|{{ printf \"%[9]d\" 1 }}|{{ printf \"%*d\" 4 7 }}",
             "2 1|%!d(BADINDEX)|   7",
         ),
+        (
+            "{{ printf \"%[]\" 1 }}|{{ printf \"%[+1]d\" 1 }}|{{ printf \"%[2].0[x]%\" 1 2 }}",
+            "%!](BADINDEX)|%!d(BADINDEX)|%",
+        ),
+        // A width that is too large ends the format.
+        (
+            "{{ printf \"a%10000000d\" 1 | len }}|{{ printf \"a%10000010d b\" 1 | len }}|{{ printf \"a%10000010d b\" 1 }}",
+            "10000001|26|a%!(NOVERB)%!(EXTRA int=1)",
+        ),
+        // More places than any float has.
+        (
+            "{{ printf \"%.70000f\" 1.5 | len }}|{{ printf \"%.70000e\" 1.5 | len }}|{{ printf \"%.70000g\" 1.5 }}",
+            "70002|70006|1.5",
+        ),
+        ("{{ printf \"%.1080f\" 5e-324 | len }}|{{ (printf \"%.1105e\" 5e-324) | len }}", "1082|1112"),
         ("{{ printf \"%v %T\" .l .m }}", "[a 2 <nil>] map[string]interface {}"),
     ]);
 }
@@ -234,6 +249,10 @@ fn texts_that_do_not_parse_say_where() {
         ("{{ \"a }}", "unterminated quoted string"),
         ("{{ break }}", "{{break}} outside {{range}}"),
         ("{{ 08 }}", "integer overflow: \"08\""),
+        ("{{ +-1i }}", "strconv.ParseFloat: parsing \"+\": invalid syntax"),
+        ("{{ 1e999+1i }}", "strconv.ParseFloat: parsing \"1e999\": value out of range"),
+        ("{{ 0b1+1i }}", "syntax error scanning complex number"),
+        ("{{ len ..a\n }}", "template: t:1: unexpected . after term \".\""),
         ("{{ (1 }}", "unclosed left paren"),
     ]);
 }

@@ -60,3 +60,41 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
     }
     (!inner.is_empty()).then(|| format!("[{}{inner}]", if negative { "^" } else { "" }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::compile;
+
+    #[test]
+    fn patterns_are_read_as_the_library_does() {
+        for (pattern, path, matches) in [
+            ("conf/*", "conf/a", true),
+            ("*", "conf/a", false),
+            ("c**a", "conf/a", true),
+            ("a?c", "a/c", false),
+            ("[a-c]x", "bx", true),
+            ("[!a-c]x", "/x", true),
+            // Only a range by itself is one.
+            ("[ab-d]", "c", false),
+            ("[ab-d]", "-", true),
+            ("[\\-a]", "b", false),
+            ("[\\-a]", "^", true),
+            ("[a\\]]", "]", true),
+            ("{a,b{c,d}}", "bd", true),
+            // A brace ends with the pattern, and what escapes nothing is nothing.
+            ("conf{/a,/b", "conf/b", true),
+            ("a\\", "a", true),
+            ("a\0b", "a", true),
+            ("},", "},", true),
+        ] {
+            assert_eq!(
+                compile(pattern).map(|found| found.is_match(path.as_bytes())),
+                Some(matches),
+                "{pattern}"
+            );
+        }
+        for broken in ["[", "[]", "[!]", "[a", "[c-a]", "[a-bc]", "[a-", "\u{fffd}"] {
+            assert!(compile(broken).is_none(), "{broken}");
+        }
+    }
+}

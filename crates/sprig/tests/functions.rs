@@ -326,6 +326,30 @@ fn a_file_that_is_missing_is_bytes_that_are_nil() {
 }
 
 #[test]
+fn letters_have_gos_cases() {
+    gives(&[
+        (r#"{{ title "ǆa ბა" }}|{{ swapcase "ǆa aǆ ǅᾈ" }}"#, "ǅa ბა|ǅA Aǆ ǆᾀ".replace("Aǆ", "AǄ").as_str()),
+        (r#"{{ upper "ǆßŉᾳᾀბ" }}|{{ lower "ǄİΣ" }}"#, "ǄßŉᾼᾈᲑ|ǆiσ"),
+    ]);
+}
+
+#[test]
+fn hexadecimal_floats_are_rounded_once() {
+    gives(&[
+        (r#"{{ float64 "0xa92233720368547758079223372036854775807p2" }}"#, "2.413955367823202e+47"),
+        (
+            r#"{{ float64 "0x1.8p-1074" }} {{ float64 "0x1p-1075" }} {{ float64 "0x1.8p-1075" }}"#,
+            "1e-323 0 5e-324",
+        ),
+        (
+            r#"{{ float64 "0x1.00000000000008p0" }} {{ float64 "0x1.0000000000000800001p0" }}"#,
+            "1 1.0000000000000002",
+        ),
+        (r#"{{ float64 "0x1p-99999999999" }} {{ float64 "0x1p+-1" }} {{ float64 "0x1p1024" }}"#, "0 0 0"),
+    ]);
+}
+
+#[test]
 fn regular_expressions() {
     gives(&[
         (
@@ -338,6 +362,10 @@ fn regular_expressions() {
         // What stands behind a group of flags repeats what is repeated in front of it.
         (r#"{{ regexFindAll "o+(?)?" "aoo" -1 | toJson }}"#, r#"["","oo"]"#),
         (r#"{{ regexFindAll "(?:a|bc)*(?i){2}?C" "bcacc" -1 | toJson }}"#, r#"["bcac","c"]"#),
+        // But the flags hold for the repetition.
+        (r#"{{ regexFind "o(?U)+" "foo" }}|{{ regexFind "(?U)o(?-U)+" "foo" }}"#, "o|oo"),
+        (r#"{{ regexFind "(o(?U)+)o+" "fooo" }}|{{ regexFind "o(?U)+?" "foo" }}"#, "ooo|oo"),
+        (r#"{{ regexFind "[[:]+" "a:[:]" }}"#, ":[:"),
     ]);
     fails(&[
         (r#"{{ regexFind "\\C" "" }}"#, r"error parsing regexp: invalid escape sequence: `\C`"),
@@ -347,6 +375,8 @@ fn regular_expressions() {
             "regexp: Compile(\"(\\a\"): error parsing regexp: missing closing ): `(\u{7}`",
         ),
         (r#"{{ mustRegexFind "\xff" "" }}"#, "error parsing regexp: invalid UTF-8: `\u{fffd}`"),
+        (r#"{{ mustRegexFind "\xf0\x9f" "" }}"#, "error parsing regexp: invalid UTF-8: `\u{fffd}\u{fffd}`"),
+        (r#"{{ mustRegexFind "[a-\\pX]" "" }}"#, r"error parsing regexp: invalid escape sequence: `\p`"),
     ]);
 }
 
@@ -424,9 +454,31 @@ fn times_urls_versions() {
         (r#"{{ date "Monx Mon" 1 }}"#, "Monx Thu"),
         (r#"{{ dateInZone "06 2006" -99999999999 "" }}"#, "99 -1199"),
         (r#"{{ now | date "2006-01-02" }}"#, "2026-11-21"),
+        (r#"{{ urlParse "*" | urlJoin }}|{{ urlJoin (dict "path" "**") }}"#, "*|%2A%2A"),
+        (
+            r#"{{ duration "9223372036854775808s" }}|{{ duration "99999999999999999999s" }}|{{ duration "5" }}"#,
+            "0s|-1s|5s",
+        ),
+        (
+            r#"{{ mustDateModify "0.3333333333333333333h" (toDate "2006" "2024") | date "15:04:05.999999999" }}"#,
+            "00:20:00",
+        ),
     ]);
     fails(&[
         (r#"{{ urlParse "http://a%41b/" }}"#, "parse \"http://a%41b/\": invalid URL escape \"%41\""),
+        (
+            r#"{{ urlJoin (dict "userinfo" "%2#" "host" "h") }}"#,
+            "unable to parse userinfo in dict: parse \"proto://%2\": invalid URL escape \"%2\"",
+        ),
+        (
+            r#"{{ urlJoin (dict "userinfo" "^@[!]#") }}"#,
+            "parse \"proto://^@[!]\": invalid host: ParseAddr(\"!\"): unable to parse IP",
+        ),
+        (
+            r#"{{ mustDateModify "99999999999999999999x" now }}"#,
+            "time: invalid duration \"99999999999999999999x\"",
+        ),
+        (r#"{{ mustToDate "50.999" "5.9" }}"#, "cannot parse \".9\" as \"0\""),
         (r#"{{ urlParse "%#a" }}"#, "parse \"%\": invalid URL escape \"%\""),
         (r#"{{ mustToDate "Z0700" "999" }}"#, "cannot parse \"999\" as \"Z0700\""),
         (r#"{{ mustToDate "-07" "999" }}"#, "parsing time \"999\": time zone offset hour out of range"),
@@ -441,6 +493,11 @@ fn a_message_for_the_user_stands_alone() {
     assert!(
         matches!(error, Err(Error::Fail(text)) if text == "execution error at (t/templates/t.yaml:2:3): need it")
     );
+    // A byte that is no UTF-8 is one U+FFFD, and so is each of several.
+    assert!(matches!(
+        render("{{ fail (b64dec \"8J+Y\") }}"),
+        Err(Error::Fail(text)) if text.ends_with(": \u{fffd}\u{fffd}\u{fffd}")
+    ));
     let lint = render_with("[{{ required \"need it\" .Values.no }}{{ fail \"no\" }}]", |o| {
         o.purpose = Purpose::Lint
     });
@@ -690,6 +747,16 @@ fn the_first_thing_that_is_wrong_with_yaml_is_that_of_go() {
     problem(r#"%TAG ! x\""#, "yaml: did not find expected whitespace or line break");
     problem(r#"[: ]\"b"#, "yaml: did not find expected node content");
     problem(r"b: .inf\na: .nan", "json: unsupported value: NaN");
+    // What shows that there is no key is passed over.
+    problem(r"[? ]", "yaml: line 1: did not find expected ',' or ']'");
+    problem(r"[? , b]", "yaml: did not find expected ',' or ']'");
+    problem(r"!%+1 a", "yaml: did not find URI escaped octet");
+    problem(r"? {1: it's}", "yaml: invalid map key: map[interface {}]interface {}{1:\"it's\"}");
+    gives(&[
+        (r#"{{ fromYaml "{!!merge a: 1, b: !!bool no}" | toJson }}"#, r#"{"a":1,"b":false}"#),
+        // Behind a second mark each line loses a character in the first column.
+        (r#"{{ fromYaml "\ufeff\ufeffa: [1,\n2]\n" | toJson }}"#, r#"{"a":[1]}"#),
+    ]);
     // However deep it is: each level is looked at once more, not twice as often as the one above it.
     problem(&format!("{}.inf{}", "{a: ".repeat(200), "}".repeat(200)), "json: unsupported value: +Inf");
     // What comes later takes the place of the value, not of the error.

@@ -88,6 +88,12 @@ proptest! {
     }
 
     #[test]
+    fn any_format(format in "(%[-+# 0]{0,2}[0-9*]{0,7}(\\.[0-9*]{0,7})?(\\[[0-9]?\\])?[vdsqxXeEfFgGtTbcUopw%]?){1,2}") {
+        render(&format!("{{{{ printf `{format}` 1.5 -3 nil }}}}"));
+        render(&format!("{{{{ printf `{format}` (list `é` 2.5 (dict `a` true)) now }}}}"));
+    }
+
+    #[test]
     fn any_text_of_a_format(text in "[^`]{0,60}", function in prop::sample::select(&["fromYaml", "fromJson", "fromToml", "urlParse", "semver", "toDate `2006-01-02 MST`", "fromYamlArray", "duration", "b64dec", "tpl"][..])) {
         let rest = if function == "tpl" { " ." } else { "" };
         render(&format!("{{{{ {function} `{text}`{rest} }}}}"));

@@ -31,19 +31,23 @@ pub fn format_float(value: f64, layout: Layout, precision: Option<usize>) -> Str
     let magnitude = value.abs();
     match layout {
         Layout::Fixed => match precision {
-            Some(precision) => format!("{sign}{magnitude:.precision$}"),
+            Some(precision) => {
+                let (places, zeros) = split(precision);
+                format!("{sign}{magnitude:.places$}{zeros}")
+            }
             None => format!("{sign}{}", gofloat::plain(magnitude)),
         },
         Layout::Exponent => {
+            let (places, zeros) = split(precision.unwrap_or_default());
             let text = match precision {
-                Some(precision) => format!("{magnitude:.precision$e}"),
+                Some(_) => format!("{magnitude:.places$e}"),
                 None => gofloat::scientific(magnitude),
             };
-            format!("{sign}{}", exponent(&text))
+            format!("{sign}{}", exponent(&text, &zeros))
         }
         Layout::General { large } => {
             let text = match precision {
-                Some(precision) => format!("{magnitude:.*e}", precision.max(1) - 1),
+                Some(precision) => format!("{magnitude:.*e}", split(precision.max(1) - 1).0),
                 None => gofloat::scientific(magnitude),
             };
             let (mantissa, exp) = text.split_once('e').unwrap_or((&text, "0"));
@@ -66,7 +70,7 @@ pub fn format_float(value: f64, layout: Layout, precision: Option<usize>) -> Str
                 if text.len() > 1 {
                     text.insert(1, '.');
                 }
-                return format!("{sign}{}", exponent(&format!("{text}e{exp}")));
+                return format!("{sign}{}", exponent(&format!("{text}e{exp}"), ""));
             }
             let places = usize::try_from((count - 1 - exp).max(0)).unwrap_or(0);
             format!("{sign}{}", fixed(digits, exp, places))
@@ -91,14 +95,21 @@ fn fixed(digits: &str, exp: i32, places: usize) -> String {
     text
 }
 
-/// Rust's `1.5e7` as Go's `1.5e+07`.
-fn exponent(text: &str) -> String {
+/// How many places are written as such, and the zeros behind them: no float has more than 1074 places, and Rust's formats have
+/// room for few more.
+fn split(places: usize) -> (usize, String) {
+    let exact = places.min(1100);
+    (exact, "0".repeat(places - exact))
+}
+
+/// Rust's `1.5e7` as Go's `1.5e+07`, with `zeros` behind its digits.
+fn exponent(text: &str, zeros: &str) -> String {
     let (mantissa, exp) = text.split_once('e').unwrap_or((text, "0"));
     let (sign, digits) = match exp.strip_prefix('-') {
         Some(digits) => ('-', digits),
         None => ('+', exp),
     };
-    format!("{mantissa}e{sign}{digits:0>2}")
+    format!("{mantissa}{zeros}e{sign}{digits:0>2}")
 }
 
 impl Printer<'_> {
