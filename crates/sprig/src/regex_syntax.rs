@@ -147,7 +147,13 @@ impl<'p> Translator<'p> {
                         now_item = (item.0, true);
                     }
                 },
-                '\\' => self.escape()?,
+                '\\' => {
+                    self.escape()?;
+                    if start.starts_with("\\Q") && self.out.len() == before {
+                        // Nothing was quoted.
+                        (now_repeatable, now_item, now_factor, now_flags) = (repeatable, item, factor, flags);
+                    }
+                }
                 c => {
                     self.skip(c.len_utf8());
                     push_literal(c, &mut self.out);

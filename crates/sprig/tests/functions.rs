@@ -366,6 +366,7 @@ fn regular_expressions() {
         (r#"{{ regexFind "o(?U)+" "foo" }}|{{ regexFind "(?U)o(?-U)+" "foo" }}"#, "o|oo"),
         (r#"{{ regexFind "(o(?U)+)o+" "fooo" }}|{{ regexFind "o(?U)+?" "foo" }}"#, "ooo|oo"),
         (r#"{{ regexFind "[[:]+" "a:[:]" }}"#, ":[:"),
+        (r#"{{ regexFind "o\\Q\\E+" "foo" }}|{{ regexFind "o?\\Q\\E{2}" "foo" }}"#, "oo|"),
     ]);
     fails(&[
         (r#"{{ regexFind "\\C" "" }}"#, r"error parsing regexp: invalid escape sequence: `\C`"),
@@ -376,6 +377,10 @@ fn regular_expressions() {
         ),
         (r#"{{ mustRegexFind "\xff" "" }}"#, "error parsing regexp: invalid UTF-8: `\u{fffd}`"),
         (r#"{{ mustRegexFind "\xf0\x9f" "" }}"#, "error parsing regexp: invalid UTF-8: `\u{fffd}\u{fffd}`"),
+        (
+            r#"{{ mustRegexFind "\\Q\\E{0}" "" }}"#,
+            "error parsing regexp: missing argument to repetition operator: `{0}`",
+        ),
         (r#"{{ mustRegexFind "[a-\\pX]" "" }}"#, r"error parsing regexp: invalid escape sequence: `\p`"),
     ]);
 }
@@ -750,6 +755,8 @@ fn the_first_thing_that_is_wrong_with_yaml_is_that_of_go() {
     // What shows that there is no key is passed over.
     problem(r"[? ]", "yaml: line 1: did not find expected ',' or ']'");
     problem(r"[? , b]", "yaml: did not find expected ',' or ']'");
+    problem(r"&x\n*x: {", "yaml: line 2: did not find expected node content");
+    problem(r"&x [*x, {[1]: 2}]", "yaml: anchor 'x' value contains itself");
     problem(r"!%+1 a", "yaml: did not find URI escaped octet");
     problem(r"? {1: it's}", "yaml: invalid map key: map[interface {}]interface {}{1:\"it's\"}");
     gives(&[

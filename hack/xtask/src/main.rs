@@ -73,6 +73,7 @@ enum Command {
         --keep-going  goes on after a difference\n\
         Of gotemplate alone:\n  \
         --odd         only calls with objects that few templates give to functions\n  \
+        --texts       only texts made of the tokens of a notation, for the functions that read it\n  \
         --lines FILE  compares the templates of a file, one a line, instead\n  \
         --strict      reports what is known to differ, too"
     )]

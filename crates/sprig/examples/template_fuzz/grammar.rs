@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::functions::{FUNCTIONS, Signature};
 use crate::idioms;
+use crate::notations;
 use crate::oddities;
 use crate::texts;
 use crate::tree::{Kind, Part};
@@ -20,6 +21,9 @@ pub struct Case {
 pub fn case(r: &mut Random) -> Case {
     if r.chance(15) {
         return idioms::case(r);
+    }
+    if r.chance(10) {
+        return notations::case(r);
     }
     if r.chance(20) {
         return odd_case(r);

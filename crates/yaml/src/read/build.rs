@@ -270,6 +270,11 @@ impl<'a, 'k> Builder<'a, 'k> {
     fn alias(&mut self, name: &'a str, mark: Mark) -> Result<Value, ReadError> {
         let value = match self.anchors.get(name) {
             None => return Err(self.scanner.error_at(mark, format!("unknown anchor '{name}' referenced"))),
+            Some(None) if self.profile == Profile::V2 => {
+                let message = format!("anchor '{name}' value contains itself");
+                self.later.get_or_insert(ReadError::at(0, 0, message));
+                return Ok(empty(mark));
+            }
             Some(None) => {
                 return Err(self.scanner.error_at(mark, format!("anchor '{name}' value contains itself")));
             }
