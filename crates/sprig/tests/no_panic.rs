@@ -72,6 +72,20 @@ fn render(text: &str) {
     let _ = templates.render(|_| Scope { context: context.clone(), base_path: String::new() }, options);
 }
 
+/// More digits than Rust's own formats have room for.
+#[test]
+fn any_verb_with_many_digits() {
+    for verb in "vdsqxXeEfFgGtTbcUoOpw".chars() {
+        for flag in ["", "#", "+", "0", "-"] {
+            for value in ["65", "1.5", "`é`", "(list true 5e-324)", "1i"] {
+                render(&format!(
+                    "{{{{ printf `%{flag}.70000{verb}%{flag}70000.70000{verb}` {value} {value} }}}}"
+                ));
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_call(first in call(), second in call()) {

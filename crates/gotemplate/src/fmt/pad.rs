@@ -118,8 +118,9 @@ impl Printer<'_> {
 
     /// `%U`
     pub(super) fn unicode(&mut self, code: u64) {
-        let digits = self.flags.precision.filter(|p| *p > 4).unwrap_or(4);
-        let mut text = format!("U+{code:0digits$X}");
+        let least = self.flags.precision.filter(|p| *p > 4).unwrap_or(4);
+        let digits = format!("{code:X}");
+        let mut text = format!("U+{}{digits}", "0".repeat(least.saturating_sub(digits.len())));
         if self.flags.sharp
             && let Some(c) = u32::try_from(code).ok().and_then(char::from_u32)
             && crate::quote::printable(c)
