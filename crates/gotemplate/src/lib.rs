@@ -45,6 +45,6 @@ pub use number::{parse_float, parse_int, parse_uint};
 pub use object::{ElementType, Method, Named, Object, TypedNil};
 pub use quote::{printable, quote, quote_char, quote_into};
 pub use set::{Parsed, Parser, Set, Template};
-pub use text::{Str, chars, decode_char, is_letter, lossy};
+pub use text::{Str, chars, decode_char, is_known, is_letter, is_lower, is_upper, lossy};
 pub use types::Ty;
 pub use value::{Dict, DictType, Elements, IntKind, List, ListType, Value};

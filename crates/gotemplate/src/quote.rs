@@ -77,7 +77,7 @@ pub fn printable(c: char) -> bool {
     // The standard library escapes what is not printable, and combining characters only when they stand first.
     let mut text = String::from("a");
     text.push(c);
-    text.escape_debug().count() == 2
+    text.escape_debug().count() == 2 && crate::text::is_known(c)
 }
 
 /// Go's `strconv.Unquote` for strings in double quotes or backquotes.

@@ -3,10 +3,11 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+use regex::Regex;
 
 /// A shared, immutable string of bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,13 +122,41 @@ pub fn decode_char(bytes: &[u8]) -> Option<(char, usize)> {
     }
 }
 
+/// Whether a character is in Go's tables, which are those of Unicode 15.0.
+#[must_use]
+pub fn is_known(c: char) -> bool {
+    static KNOWN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\A\p{age=15.0}\z").ok());
+    c.is_ascii() || KNOWN.as_ref().is_none_or(|known| known.is_match(c.encode_utf8(&mut [0; 4])))
+}
+
+fn category(c: char) -> GeneralCategory {
+    if is_known(c) { CodePointMapData::<GeneralCategory>::new().get(c) } else { GeneralCategory::Unassigned }
+}
+
 /// Go's `unicode.IsLetter`.
 #[must_use]
 pub fn is_letter(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphabetic();
     }
-    GeneralCategoryGroup::Letter.contains(CodePointMapData::<GeneralCategory>::new().get(c))
+    GeneralCategoryGroup::Letter.contains(category(c))
+}
+
+/// Go's `unicode.IsUpper`.
+#[must_use]
+pub fn is_upper(c: char) -> bool {
+    if c.is_ascii() { c.is_ascii_uppercase() } else { category(c) == GeneralCategory::UppercaseLetter }
+}
+
+/// Go's `unicode.IsLower`.
+#[must_use]
+pub fn is_lower(c: char) -> bool {
+    // `ʕ` was one in Unicode 15.
+    if c.is_ascii() {
+        c.is_ascii_lowercase()
+    } else {
+        c == 'ʕ' || category(c) == GeneralCategory::LowercaseLetter
+    }
 }
 
 /// Go's `unicode.IsDigit`.
@@ -135,7 +164,7 @@ pub(crate) fn is_digit(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit();
     }
-    CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::DecimalNumber
+    category(c) == GeneralCategory::DecimalNumber
 }
 
 /// The characters of `bytes` with their lengths.

@@ -1,7 +1,7 @@
 //! Upper and lower case, words and wrapping.
 
 use gotemplate::Ty::{Int, Str as Text};
-use gotemplate::{Fault, Function, IntKind, chars};
+use gotemplate::{Fault, Function, IntKind, chars, is_known, is_lower, is_upper};
 
 use crate::args::{Args, Outcome};
 use crate::strings::is_space;
@@ -33,7 +33,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 pub(crate) fn upper(c: char) -> char {
     let mut mapped = c.to_uppercase();
     match (mapped.next(), mapped.next()) {
-        (Some(upper), None) => upper,
+        (Some(upper), None) if is_known(upper) => upper,
         // With an iota below, which Unicode writes behind where there is room for it.
         _ => match c {
             '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
@@ -61,7 +61,11 @@ fn title_letter(c: char) -> char {
 }
 
 pub(crate) fn lower(c: char) -> char {
-    if c == 'İ' { 'i' } else { c.to_lowercase().next().unwrap_or(c) }
+    if c == 'İ' {
+        'i'
+    } else {
+        c.to_lowercase().next().filter(|lower| is_known(c) && is_known(*lower)).unwrap_or(c)
+    }
 }
 
 /// Whether a letter is itself a capital and a small one, or has an iota beside it.
@@ -108,10 +112,10 @@ fn swap_case(text: &[u8]) -> String {
     let mut start = true;
     chars(text)
         .map(|(c, _)| {
-            if c.is_uppercase() || is_title(c) {
+            if is_upper(c) || is_title(c) {
                 start = false;
                 lower(c)
-            } else if c.is_lowercase() {
+            } else if is_lower(c) {
                 if std::mem::take(&mut start) { title_letter(c) } else { upper(c) }
             } else {
                 start = is_space(c);
@@ -152,7 +156,7 @@ fn pascal_case(text: &[u8]) -> String {
         out.extend(out.chars().next_back());
         return out;
     };
-    let mut capitals = first.is_uppercase();
+    let mut capitals = is_upper(first);
     let mut current = upper(first);
     for next in rest {
         let before = current;
@@ -162,12 +166,12 @@ fn pascal_case(text: &[u8]) -> String {
             continue;
         }
         if connector(before) {
-            capitals = current.is_uppercase();
+            capitals = is_upper(current);
             current = upper(current);
             continue;
         }
         if capitals {
-            if current.is_uppercase() {
+            if is_upper(current) {
                 current = lower(current);
             } else {
                 capitals = false;

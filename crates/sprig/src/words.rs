@@ -1,6 +1,6 @@
 //! Camel case taken apart into words, as Sprig's `snakecase` and `kebabcase` do.
 
-use gotemplate::chars;
+use gotemplate::{chars, is_lower, is_upper};
 
 use crate::cases::lower;
 use crate::strings::is_space;
@@ -40,7 +40,7 @@ fn punctuation(c: char) -> bool {
 
 /// A letter of a script that has cases.
 fn letter(c: char) -> bool {
-    c.is_uppercase() || c.is_lowercase()
+    is_upper(c) || is_lower(c)
 }
 
 /// A character with its bytes, which are not UTF-8 where the character stands for what is none.
@@ -85,15 +85,15 @@ fn run(text: &[Glyph<'_>], start: usize, first: char, test: impl Fn(char) -> boo
 /// The first word: its kind and its length in characters.
 fn word(text: &[Glyph<'_>]) -> (Kind, usize) {
     let (first, start) = next(text, char::REPLACEMENT_CHARACTER);
-    let small = |c: char| letter(c) && !c.is_uppercase();
+    let small = |c: char| letter(c) && !is_upper(c);
     let (kind, end) = if first == char::REPLACEMENT_CHARACTER {
         (Kind::None, start)
     } else if connector(first) {
         (Kind::Connector, run(text, start, first, connector).0)
     } else if punctuation(first) {
         (Kind::Punctuation, run(text, start, first, punctuation).0)
-    } else if first.is_uppercase() {
-        let (end, last, behind) = run(text, start, first, char::is_uppercase);
+    } else if is_upper(first) {
+        let (end, last, behind) = run(text, start, first, is_upper);
         // The last capital of several begins the next word.
         let end = match (letter(behind) && end < text.len(), end > start) {
             (true, true) => end - last,

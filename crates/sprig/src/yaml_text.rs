@@ -82,13 +82,15 @@ fn tree(value: &Value, depth: usize, odd: &mut bool) -> Result<yaml::Value, Faul
         Value::Int(_, bits) => (*bits).into(),
         Value::Float(value) => yaml::Value::plain(json::number(*value)?),
         Value::Complex(..) => return Err("json: unsupported type: complex128".into()),
-        // Quoted, since a text that begins with a tab is one that YAML could not have read otherwise.
-        Value::Str(text) if text.starts_with(b"\t") => {
-            Scalar::str(&*text.text()).with_style(yaml::Style::DoubleQuoted).into()
-        }
         Value::Str(text) => {
             *odd |= is_odd(text);
-            yaml::Value::str(&*text.text())
+            let scalar = Scalar::str(&*text.text());
+            // Quoted, since a text that begins with a tab is one that YAML could not have read otherwise.
+            if text.starts_with(b"\t") {
+                scalar.with_style(yaml::Style::DoubleQuoted).into()
+            } else {
+                scalar.into()
+            }
         }
         Value::Bytes(bytes) => crate::encode::base64(bytes).into(),
         Value::List(list) if list.ty.nil() => yaml::Value::null(),

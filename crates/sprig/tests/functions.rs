@@ -329,6 +329,9 @@ fn a_file_that_is_missing_is_bytes_that_are_nil() {
 fn letters_have_gos_cases() {
     gives(&[
         (r#"{{ title "ǆa ბა" }}|{{ swapcase "ǆa aǆ ǅᾈ" }}"#, "ǅa ბა|ǅA Aǆ ǆᾀ".replace("Aǆ", "AǄ").as_str()),
+        // Unicode 15 has no capital of `ƛ`; and numbers and signs that look like letters are none for Go.
+        (r#"{{ upper "ƛ" }}|{{ swapcase "ⅰⅠªʰ" }}|{{ snakecase "aⅠb" }}"#, "ƛ|ⅰⅠªʰ|a_Ⅰb"),
+        (r#"{{ printf "%q %q" 209700 0x2ebe0 }}"#, r"'\U00033324' '𮯠'"),
         (r#"{{ upper "ǆßŉᾳᾀბ" }}|{{ lower "ǄİΣ" }}"#, "ǄßŉᾼᾈᲑ|ǆiσ"),
     ]);
 }
@@ -724,6 +727,7 @@ fn the_json_of_yaml_is_read_as_yaml() {
     fails(&[
         (r#"{{ mustToYaml (dict "a\u0085b" 1) }}"#, "yaml: line 1: did not find expected ',' or '}'"),
         (r#"{{ mustToYaml "x\u0085--- y" }}"#, "yaml: line 2: found unexpected document indicator"),
+        (r#"{{ mustToYaml "\tx\u0085... y" }}"#, "yaml: line 2: found unexpected document indicator"),
         (r#"{{ mustToYaml (dict "a\u0085b" 1 "b" "\u007f") }}"#, "yaml: control characters are not allowed"),
         (
             r#"{{ mustToYaml (dict "a\u0085b" 1 "b" (repeat 600 "x") "c" "\u007f") }}"#,
